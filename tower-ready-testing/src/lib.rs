@@ -1,0 +1,1 @@
+//! tower-ready-testing
