@@ -1,0 +1,101 @@
+use std::thread;
+
+use http::Response;
+
+use super::End;
+
+/// Watches one exchange: hears of its head, its data, and once of its end.
+///
+/// A guard starts in a [`GuardedFuture`](super::GuardedFuture) and moves into the
+/// [`GuardedBody`](super::GuardedBody) with the head. It is a plain value: nothing is boxed.
+pub trait Guard {
+    /// The head of the answer has arrived, and may be amended.
+    fn head<B>(&mut self, response: &mut Response<B>) {
+        let _ = response;
+    }
+
+    /// This many bytes of the body have passed.
+    fn data(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
+
+    /// The exchange is over.
+    fn end(self, end: End<'_>);
+}
+
+/// Holds a guard until it has heard of the end, which it does at the latest when this is dropped.
+pub(super) struct Armed<G: Guard> {
+    guard: Option<G>,
+    /// What a drop means from now on: all that was promised has been sent.
+    pub(super) complete: bool,
+}
+
+impl<G: Guard> Armed<G> {
+    pub(super) const fn new(guard: G) -> Self {
+        Self {
+            guard: Some(guard),
+            complete: false,
+        }
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        self.guard.is_none()
+    }
+
+    pub(super) fn as_mut(&mut self) -> Option<&mut G> {
+        self.guard.as_mut()
+    }
+
+    pub(super) fn end(&mut self, end: End<'_>) {
+        if let Some(guard) = self.guard.take() {
+            guard.end(end);
+        }
+    }
+
+    /// Moves the guard on, so that dropping `self` means nothing any more.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            guard: self.guard.take(),
+            complete: self.complete,
+        }
+    }
+
+    /// Polls what is guarded.
+    ///
+    /// A panic is told at once. Were it left to `Drop`, a layer further out that catches the panic
+    /// and drops the future in peace would make it look like a client that went away.
+    pub(super) fn poll<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+        let mut unwinding = OnUnwind {
+            armed: self,
+            returned: false,
+        };
+        let polled = poll();
+        unwinding.returned = true;
+        polled
+    }
+}
+
+impl<G: Guard> Drop for Armed<G> {
+    fn drop(&mut self) {
+        if !self.is_over() {
+            self.end(match self.complete {
+                _ if thread::panicking() => End::Panicked,
+                true => End::Complete,
+                false => End::Dropped,
+            });
+        }
+    }
+}
+
+struct OnUnwind<'a, G: Guard> {
+    armed: &'a mut Armed<G>,
+    returned: bool,
+}
+
+impl<G: Guard> Drop for OnUnwind<'_, G> {
+    fn drop(&mut self) {
+        if !self.returned {
+            self.armed.end(End::Panicked);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Which protocol a request speaks.
+
+use http::{HeaderMap, HeaderName, Method, Request, Uri, header::CONTENT_TYPE};
+
+const CONNECT_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+
+/// The protocol a request speaks, and so the form in which it understands an answer.
+///
+/// A bare `429` is a clear answer over HTTP, but a gRPC client reads it as `UNAVAILABLE`, which it
+/// retries by default. So whoever answers on behalf of a service looks here first.
+///
+/// ```
+/// use tower_ready_core::{Codec, Protocol};
+///
+/// let request = http::Request::post("/orders.v1.Orders/Get")
+///     .header("content-type", "application/grpc+proto")
+///     .body(())?;
+/// assert_eq!(Protocol::of(&request), Protocol::Grpc(Codec::Proto));
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Plain HTTP: everything that is none of the others.
+    Http,
+    /// gRPC over HTTP/2.
+    Grpc(Codec),
+    /// gRPC-Web with a binary body.
+    GrpcWeb(Codec),
+    /// gRPC-Web with a base64 body.
+    GrpcWebText(Codec),
+    /// A unary call of the Connect protocol, by `POST` or `GET`.
+    Connect,
+    /// A streaming call of the Connect protocol.
+    ConnectStream(Codec),
+}
+
+/// How the messages of a call are encoded: the part of the content type after the `+`.
+///
+/// Some clients refuse an answer whose content type names another codec than they sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Codec {
+    /// The content type named none.
+    Unnamed,
+    /// Protocol buffers.
+    Proto,
+    /// JSON.
+    Json,
+    /// A codec of the user's own.
+    Other,
+}
+
+impl Protocol {
+    /// The protocol of a request.
+    #[must_use]
+    pub fn of<B>(request: &Request<B>) -> Self {
+        Self::detect(request.method(), request.uri(), request.headers())
+    }
+
+    /// The protocol of a request whose parts are at hand.
+    ///
+    /// - Content types are compared without regard to case (RFC 9110 §8.3.1), and by whole words:
+    ///   `application/grpcfoo` is not gRPC.
+    /// - The gRPC forms and streams of Connect need `POST`.
+    /// - A unary call of Connect is a `POST` with a `connect-protocol-version` header, or a `GET`
+    ///   with `connect=v1` in its query.
+    #[must_use]
+    pub fn detect(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+        if method == Method::POST {
+            let Some(content_type) = headers.get(CONTENT_TYPE) else {
+                return Self::Http;
+            };
+            if let Some(protocol) = Self::of_content_type(content_type.as_bytes()) {
+                protocol
+            } else if headers.contains_key(CONNECT_VERSION) {
+                Self::Connect
+            } else {
+                Self::Http
+            }
+        } else if method == Method::GET && uri.query().is_some_and(is_connect_query) {
+            Self::Connect
+        } else {
+            Self::Http
+        }
+    }
+
+    /// The protocol that a content type names all by itself.
+    pub(crate) fn of_content_type(content_type: &[u8]) -> Option<Self> {
+        let subtype = strip_prefix(content_type, b"application/")?;
+        if let Some(codec) = strip_prefix(subtype, b"connect+") {
+            return Some(Self::ConnectStream(Codec::named(codec)));
+        }
+        let rest = strip_prefix(subtype, b"grpc")?;
+        let Some(rest) = strip_prefix(rest, b"-web") else {
+            return Codec::after(rest).map(Self::Grpc);
+        };
+        match strip_prefix(rest, b"-text") {
+            Some(rest) => Codec::after(rest).map(Self::GrpcWebText),
+            None => Codec::after(rest).map(Self::GrpcWeb),
+        }
+    }
+
+    /// Whether the answer's status is a gRPC code: true for every protocol but plain HTTP.
+    #[must_use]
+    pub const fn has_grpc_codes(self) -> bool {
+        !matches!(self, Self::Http)
+    }
+
+    /// Whether this is gRPC itself, whose status may come in HTTP trailers.
+    #[must_use]
+    pub const fn is_grpc(self) -> bool {
+        matches!(self, Self::Grpc(_))
+    }
+}
+
+impl Codec {
+    /// The codec that follows a complete protocol name, or none if the name goes on.
+    fn after(rest: &[u8]) -> Option<Self> {
+        match rest {
+            [] | [b';' | b' ' | b'\t', ..] => Some(Self::Unnamed),
+            [b'+', codec @ ..] => Some(Self::named(codec)),
+            _ => None,
+        }
+    }
+
+    fn named(codec: &[u8]) -> Self {
+        let end = codec
+            .iter()
+            .position(|byte| matches!(byte, b';' | b' ' | b'\t'));
+        match &codec[..end.unwrap_or(codec.len())] {
+            name if name.eq_ignore_ascii_case(b"proto") => Self::Proto,
+            name if name.eq_ignore_ascii_case(b"json") => Self::Json,
+            [] => Self::Unnamed,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn strip_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = bytes.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+fn is_connect_query(query: &str) -> bool {
+    query.split('&').any(|pair| pair == "connect=v1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post(content_type: &str) -> Protocol {
+        let request = Request::post("/a.B/C").header(CONTENT_TYPE, content_type);
+        Protocol::of(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn content_types_name_the_protocol_by_whole_words() {
+        for (content_type, protocol) in [
+            ("application/grpc", Protocol::Grpc(Codec::Unnamed)),
+            ("Application/GRPC", Protocol::Grpc(Codec::Unnamed)),
+            (
+                "application/grpc;charset=utf-8",
+                Protocol::Grpc(Codec::Unnamed),
+            ),
+            ("application/grpc ; x", Protocol::Grpc(Codec::Unnamed)),
+            ("application/grpc+proto", Protocol::Grpc(Codec::Proto)),
+            ("application/grpc+JSON; x=y", Protocol::Grpc(Codec::Json)),
+            ("application/grpc+thrift", Protocol::Grpc(Codec::Other)),
+            ("application/grpc+", Protocol::Grpc(Codec::Unnamed)),
+            ("application/grpc-web", Protocol::GrpcWeb(Codec::Unnamed)),
+            (
+                "application/grpc-web+proto",
+                Protocol::GrpcWeb(Codec::Proto),
+            ),
+            (
+                "application/grpc-web-text",
+                Protocol::GrpcWebText(Codec::Unnamed),
+            ),
+            (
+                "application/grpc-web-text+proto",
+                Protocol::GrpcWebText(Codec::Proto),
+            ),
+            (
+                "application/connect+json",
+                Protocol::ConnectStream(Codec::Json),
+            ),
+            (
+                "application/connect+proto",
+                Protocol::ConnectStream(Codec::Proto),
+            ),
+            ("application/grpcfoo", Protocol::Http),
+            ("application/grpc-webfoo", Protocol::Http),
+            ("application/grpc-web-textual", Protocol::Http),
+            ("application/gRP", Protocol::Http),
+            ("application/connect", Protocol::Http),
+            ("application/json", Protocol::Http),
+            ("text/plain", Protocol::Http),
+            ("", Protocol::Http),
+        ] {
+            assert_eq!(post(content_type), protocol, "{content_type:?}");
+        }
+    }
+
+    #[test]
+    fn the_grpc_forms_need_post() {
+        for content_type in [
+            "application/grpc",
+            "application/grpc-web",
+            "application/connect+json",
+        ] {
+            let request = Request::get("/a.B/C").header(CONTENT_TYPE, content_type);
+            assert_eq!(Protocol::of(&request.body(()).unwrap()), Protocol::Http);
+        }
+    }
+
+    #[test]
+    fn a_unary_connect_call_says_so_in_a_header_or_in_its_query() {
+        let call = Request::post("/a.B/C")
+            .header(CONTENT_TYPE, "application/json")
+            .header("connect-protocol-version", "1");
+        assert_eq!(Protocol::of(&call.body(()).unwrap()), Protocol::Connect);
+
+        for (query, protocol) in [
+            ("connect=v1", Protocol::Connect),
+            ("message=e30&connect=v1&encoding=json", Protocol::Connect),
+            ("connect=v10", Protocol::Http),
+            ("disconnect=v1", Protocol::Http),
+            ("", Protocol::Http),
+        ] {
+            let call = Request::get(format!("/a.B/C?{query}")).body(()).unwrap();
+            assert_eq!(Protocol::of(&call), protocol, "{query}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn hostile_content_types_are_just_http_or_better(bytes: Vec<u8>) {
+            if let Ok(value) = http::HeaderValue::from_bytes(&bytes) {
+                let request = Request::post("/").header(CONTENT_TYPE, value).body(()).unwrap();
+                let _ = Protocol::of(&request);
+            }
+        }
+    }
+}
