@@ -30,6 +30,10 @@
 //! - [`Server`] runs it, counts it and holds it at its gate; [`Client`] is one caller.
 //! - [`Reply`] and [`Streaming`] are what came back, over HTTP or gRPC.
 //!
+//! Beside the hosts:
+//!
+//! - [`alloc`] counts allocations, [`logs`] captures `tracing`.
+//!
 //! Nothing here sleeps. What has to be waited for is waited for by [`Probe::until`](probe::Probe::until), and a wait
 //! that never ends fails after twenty seconds of real time and says what was missing.
 
@@ -46,7 +50,10 @@ mod patience;
 mod reply;
 mod server;
 
+#[cfg(feature = "alloc")]
+pub mod alloc;
 pub mod hosts;
+pub mod logs;
 pub mod probe;
 
 pub use call::{Call, Route};
