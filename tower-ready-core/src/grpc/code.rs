@@ -61,7 +61,7 @@ impl Code {
     /// This is the server's side. The table in gRPC's documentation is a client's, for answers
     /// that carry no code at all, and says itself that servers must not use it.
     #[must_use]
-    pub fn from_http(status: StatusCode) -> Self {
+    pub const fn from_http(status: StatusCode) -> Self {
         match status.as_u16() {
             200..=299 => Self::Ok,
             400 | 422 => Self::InvalidArgument,

@@ -1,0 +1,184 @@
+//! A problem in the form that its caller understands.
+
+mod base64;
+mod connect;
+mod details;
+mod grpc;
+mod http;
+mod protobuf;
+
+use std::{mem, time::Duration};
+
+use ::http::{HeaderMap, HeaderValue, Response, header::RETRY_AFTER};
+use bytes::Bytes;
+use tower_ready_core::{Protocol, RequestId, TraceId};
+
+use crate::{Caller, Problem};
+
+/// What an answer says beyond the problem itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    /// What comes before the name of a type: `/problems/` or an absolute URI.
+    pub(crate) base: &'a str,
+    /// The domain of gRPC's `ErrorInfo`.
+    pub(crate) domain: &'a str,
+    pub(crate) path: Option<&'a str>,
+    pub(crate) request_id: Option<&'a RequestId>,
+    pub(crate) trace_id: Option<TraceId>,
+    pub(crate) error_id: Option<&'a RequestId>,
+    pub(crate) options: Options,
+}
+
+/// The switches of a [`Problems`](crate::Problems) that rendering obeys.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Options {
+    /// `instance` is an occurrence URN instead of the path.
+    pub(crate) occurrence_urn: bool,
+    /// Show what is for the log alone.
+    pub(crate) expose_internals: bool,
+}
+
+pub(crate) const DEFAULT_BASE: &str = "/problems/";
+pub(crate) const DEFAULT_DOMAIN: &str = "tower-ready";
+
+/// A path longer than this is no help in an answer.
+const MAX_INSTANCE: usize = 1_024;
+
+impl Default for Context<'_> {
+    fn default() -> Self {
+        Self {
+            base: DEFAULT_BASE,
+            domain: DEFAULT_DOMAIN,
+            path: None,
+            request_id: None,
+            trace_id: None,
+            error_id: None,
+            options: Options::default(),
+        }
+    }
+}
+
+impl Problem {
+    /// The answer to this caller, in the protocol that it speaks:
+    ///
+    /// - HTTP: `application/problem+json` (RFC 9457), with the headers that the status demands;
+    /// - gRPC and gRPC-Web: a code, a message and `google.rpc.Status` details in the headers, and no
+    ///   body;
+    /// - Connect: its JSON error, or for streams an end-of-stream message.
+    ///
+    /// The problem itself goes along in the extensions of the response, for layers further out.
+    #[must_use]
+    pub fn answer(self, caller: &Caller) -> Response<Bytes> {
+        let new_id = caller.request_id().is_none().then(RequestId::generate);
+        let context = Context {
+            path: caller.path(),
+            request_id: caller.request_id().or(new_id.as_ref()),
+            trace_id: caller.trace_id(),
+            ..Context::default()
+        };
+        let mut response = self.render(
+            caller.protocol,
+            caller.head_only,
+            &context,
+            HeaderMap::new(),
+        );
+        if let Some(id) = new_id {
+            response
+                .headers_mut()
+                .insert(RequestId::HEADER, id.as_header_value().clone());
+        }
+        response
+    }
+
+    /// The body of an answer over HTTP, without anything that is known of its request.
+    #[must_use]
+    pub fn to_json(&self) -> Bytes {
+        http::body(self, &Context::default())
+    }
+
+    /// Renders into the headers that an earlier answer leaves behind, if there was one.
+    pub(crate) fn render(
+        self,
+        protocol: Protocol,
+        head_only: bool,
+        context: &Context<'_>,
+        mut kept: HeaderMap,
+    ) -> Response<Bytes> {
+        let mut response = match protocol {
+            Protocol::Grpc(_) | Protocol::GrpcWeb(_) | Protocol::GrpcWebText(_) => {
+                grpc::answer(&self, protocol, context)
+            }
+            Protocol::Connect => connect::unary(&self, context),
+            Protocol::ConnectStream(codec) => connect::stream(&self, codec, context),
+            _ => http::answer(&self, head_only, context),
+        };
+        let headers = response.headers_mut();
+        for (name, value) in &self.0.headers {
+            headers.append(name, value.clone());
+        }
+        if !kept.is_empty() {
+            kept.extend(mem::take(headers));
+            *headers = kept;
+        }
+        if protocol == Protocol::Http {
+            http::insert_demanded(headers, self.0.status);
+        }
+        let extensions = response.extensions_mut();
+        if let Some(local) = self.0.local {
+            extensions.insert(local);
+        }
+        extensions.insert(self);
+        response
+    }
+}
+
+impl Context<'_> {
+    /// The path, or with the option a URN of this occurrence.
+    fn instance(&self) -> Option<[&str; 2]> {
+        if self.options.occurrence_urn {
+            return self.error_id.map(|id| ["urn:uuid:", id.as_str()]);
+        }
+        self.path
+            .filter(|path| path.len() <= MAX_INSTANCE)
+            .map(|path| ["", path])
+    }
+}
+
+/// RFC 9110 §10.2.3: whole seconds, rounded up, since a caller that comes too early is turned away
+/// once more.
+fn insert_retry_after(headers: &mut HeaderMap, problem: &Problem) {
+    if let Some(delay) = problem.0.retry_after {
+        let up = u64::from(delay.subsec_nanos() > 0);
+        headers.insert(
+            RETRY_AFTER,
+            HeaderValue::from(delay.as_secs().saturating_add(up)),
+        );
+    }
+}
+
+/// Whole milliseconds, rounded up.
+fn millis_up(delay: Duration) -> u64 {
+    u64::try_from(delay.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// The start of a text, cut between characters.
+fn truncated(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// The message and the encoded details of a gRPC status, without anything of a request.
+#[cfg(feature = "tonic")]
+pub(crate) fn status_parts(problem: &Problem) -> (String, Bytes) {
+    let mut status = Vec::new();
+    details::status(&mut status, problem, &Context::default());
+    (grpc::message(problem).to_owned(), Bytes::from(status))
+}
+
+/// The value of `grpc-retry-pushback-ms`.
+pub(crate) fn pushback(problem: &Problem) -> Option<u64> {
+    problem.0.retry_after.map(millis_up)
+}
