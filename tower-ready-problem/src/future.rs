@@ -86,7 +86,8 @@ where
                     Foreign::Bare => return Poll::Ready(Ok(asked.bare(response))),
                     Foreign::Text => {
                         let max_text = asked.problems.config().max_text;
-                        let reading = Box::pin(Reading::new(response, max_text));
+                        let reading =
+                            Box::pin(Reading::new(response, max_text, asked.caller.protocol()));
                         this.state.set(State::Reading { reading });
                         *this.asked = Some(asked);
                     }
@@ -138,7 +139,7 @@ impl Asked {
 
     fn bare<B>(self, response: Response<B>) -> Response<ProblemBody<B>> {
         let (parts, _) = response.into_parts();
-        let problem = foreign::problem(&parts, Vec::new());
+        let problem = foreign::problem(&parts, Vec::new(), self.caller.protocol());
         self.answer(problem, Some(parts))
     }
 

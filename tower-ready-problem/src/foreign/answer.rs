@@ -18,7 +18,7 @@ use http::{
 };
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_ready_core::Protocol;
+use tower_ready_core::{Protocol, grpc::Code};
 
 use crate::{Problem, problems::Config};
 
@@ -123,17 +123,19 @@ pin_project! {
         body: B,
         text: Vec<u8>,
         max_text: usize,
+        protocol: Protocol,
     }
 }
 
 impl<B> Reading<B> {
-    pub(crate) fn new(response: Response<B>, max_text: usize) -> Self {
+    pub(crate) fn new(response: Response<B>, max_text: usize, protocol: Protocol) -> Self {
         let (parts, body) = response.into_parts();
         Self {
             parts: Some(parts),
             body,
             text: Vec::new(),
             max_text,
+            protocol,
         }
     }
 }
@@ -167,15 +169,19 @@ impl<B: Body<Data = Bytes>> Reading<B> {
             .parts
             .take()
             .expect("`Reading` polled after completion");
-        Poll::Ready((problem(&parts, text), parts))
+        Poll::Ready((problem(&parts, text, *this.protocol), parts))
     }
 }
 
 /// The problem that a bare answer stands for.
 ///
 /// The words of a 4xx are meant for the caller; those of a 5xx are for the log alone.
-pub(crate) fn problem(parts: &Parts, text: Vec<u8>) -> Problem {
+pub(crate) fn problem(parts: &Parts, text: Vec<u8>, protocol: Protocol) -> Problem {
     let mut problem = Problem::status(parts.status);
+    if protocol.has_grpc_codes() && parts.status == StatusCode::NOT_FOUND {
+        // A bare 404 is the word of a router: it is the method that is not there, not a thing.
+        problem.0.code = Code::Unimplemented;
+    }
     if let Some(delay) = retry_after(&parts.headers) {
         problem = problem.retry_after(delay);
     }
