@@ -1,0 +1,222 @@
+//! The decision: the generic cell rate algorithm on exact moments.
+//!
+//! A bucket is one moment: when it will be full again. Taking units moves that moment forward, by
+//! the time that they take to come back; time passing does the rest. It may lie ahead of now by no
+//! more than the time of a whole burst.
+
+use std::time::Duration;
+
+use tower_ready_core::Instant;
+
+use crate::quota::{Quota, Rate, Span};
+
+impl Rate {
+    /// The time that `units` take: exact, and for ever when it does not fit.
+    fn time_of(&self, units: u64) -> Span {
+        if units == 1 {
+            return self.step;
+        }
+        let parts = u128::from(self.step.part) * u128::from(units);
+        let den = u128::from(self.den.max(1));
+        let nanos = u128::from(self.step.nanos) * u128::from(units) + parts / den;
+        match u64::try_from(nanos) {
+            Ok(nanos) => Span {
+                nanos,
+                part: (parts % den) as u32,
+            },
+            Err(_) => Span::FOREVER,
+        }
+    }
+
+    fn add(&self, a: Span, b: Span) -> Span {
+        let part = a.part + b.part;
+        let carry = part >= self.den;
+        match a
+            .nanos
+            .checked_add(b.nanos)
+            .and_then(|n| n.checked_add(u64::from(carry)))
+        {
+            Some(nanos) => Span {
+                nanos,
+                part: if carry { part - self.den } else { part },
+            },
+            None => Span::FOREVER,
+        }
+    }
+
+    /// `a - b`, or nothing if `b` is the greater.
+    fn sub(&self, a: Span, b: Span) -> Span {
+        if a <= b {
+            return Span::ZERO;
+        }
+        let borrow = a.part < b.part;
+        Span {
+            nanos: a.nanos - b.nanos - u64::from(borrow),
+            part: if borrow {
+                a.part + self.den - b.part
+            } else {
+                a.part - b.part
+            },
+        }
+    }
+
+    /// Parts that another quota wrote, before this one took its place, are rounded up.
+    fn read(&self, stored: Span) -> Span {
+        if stored.part < self.den {
+            stored
+        } else {
+            Span {
+                nanos: stored.nanos.saturating_add(1),
+                part: 0,
+            }
+        }
+    }
+}
+
+impl Span {
+    pub(crate) const ZERO: Self = Self { nanos: 0, part: 0 };
+    /// What another thread wrote may rest on a later look at the clock than ours. Cutting that down
+    /// would give units away, so a second more than the deepest debt is left alone.
+    const SKEW: Self = Self {
+        nanos: 1_000_000_000,
+        part: 0,
+    };
+    const FOREVER: Self = Self {
+        nanos: u64::MAX,
+        part: 0,
+    };
+
+    /// The first whole nanosecond that is not before this moment.
+    pub(crate) const fn ceil(self) -> u64 {
+        self.nanos.saturating_add((self.part > 0) as u64)
+    }
+}
+
+impl From<Instant> for Span {
+    fn from(now: Instant) -> Self {
+        Self {
+            nanos: now.as_nanos(),
+            part: 0,
+        }
+    }
+}
+
+/// A bucket as it stands at a moment.
+///
+/// It is a plain value: asking it costs nothing but the arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    pub(crate) quota: Quota,
+    pub(crate) now: u64,
+    /// When the bucket is full again.
+    pub(crate) full: Span,
+}
+
+impl Level {
+    /// Reads a bucket at a moment.
+    ///
+    /// `debt` is how far below empty this quota lets a bucket fall. Whatever lies beyond that was
+    /// written under a quota that has since been swapped for this one, and nobody has to wait much
+    /// longer than an empty bucket of the quota that holds now.
+    pub(crate) fn read(quota: &Quota, now: Instant, stored: Span, debt: u64) -> Self {
+        let rate = quota.rate();
+        let mut full = rate.read(stored);
+        if full.nanos.saturating_sub(now.as_nanos()) > rate.tolerance.nanos {
+            let depth = rate.add(rate.tolerance, rate.time_of(debt));
+            full = full.min(rate.add(rate.add(now.into(), depth), Span::SKEW));
+        }
+        Self {
+            quota: *quota,
+            now: now.as_nanos(),
+            full,
+        }
+    }
+
+    const fn now(&self) -> Span {
+        Span {
+            nanos: self.now,
+            part: 0,
+        }
+    }
+
+    /// The bucket after `units` were taken, if they are there.
+    pub(crate) fn take(&self, units: u64) -> Option<Self> {
+        let rate = self.quota.rate();
+        let next = self.charge(units);
+        let limit = rate.add(self.now(), rate.tolerance);
+        (next.full <= limit && rate.den != 0).then_some(next)
+    }
+
+    /// The bucket after `units` were taken, whether they were there or not.
+    pub(crate) fn charge(&self, units: u64) -> Self {
+        let rate = self.quota.rate();
+        Self {
+            full: rate.add(self.full.max(self.now()), rate.time_of(units)),
+            ..*self
+        }
+    }
+
+    /// The bucket, but not deeper in debt than this many units below empty.
+    pub(crate) fn within(&self, debt: u64) -> Self {
+        let rate = self.quota.rate();
+        let depth = rate.add(rate.tolerance, rate.time_of(debt));
+        Self {
+            full: self.full.min(rate.add(self.now(), depth)),
+            ..*self
+        }
+    }
+
+    /// The bucket after `units` were put back: never more than full.
+    pub(crate) fn refund(&self, units: u64) -> Self {
+        let rate = self.quota.rate();
+        Self {
+            full: rate.sub(self.full, rate.time_of(units)),
+            ..*self
+        }
+    }
+
+    /// The quota of the bucket.
+    #[must_use]
+    pub const fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
+    /// How many units can be taken now.
+    #[must_use]
+    pub fn remaining(&self) -> u64 {
+        let rate = self.quota.rate();
+        let limit = rate.add(self.now(), rate.tolerance);
+        let room = rate.sub(limit, self.full.max(self.now()));
+        if rate.step == room {
+            return u64::from(rate.den != 0);
+        }
+        let parts =
+            |span: Span| u128::from(span.nanos) * u128::from(rate.den) + u128::from(span.part);
+        u64::try_from(parts(room).checked_div(parts(rate.step)).unwrap_or(0)).unwrap_or(u64::MAX)
+    }
+
+    /// How long until `units` can be taken at once, or none if they never can.
+    ///
+    /// After exactly this time, and not a nanosecond before, they are there if nobody else takes.
+    #[must_use]
+    pub fn wait(&self, units: u64) -> Option<Duration> {
+        let rate = self.quota.rate();
+        if units > self.quota.max_burst() || rate.den == 0 {
+            return None;
+        }
+        let limit = rate.add(self.now(), rate.tolerance);
+        let missing = rate.sub(self.charge(units).full, limit);
+        Some(Duration::from_nanos(missing.ceil()))
+    }
+
+    /// How long until the bucket is full, if nobody takes.
+    #[must_use]
+    pub fn full_in(&self) -> Duration {
+        let missing = self.quota.rate().sub(self.full, self.now());
+        Duration::from_nanos(missing.ceil())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[path = "gcra_tests.rs"]
+mod tests;

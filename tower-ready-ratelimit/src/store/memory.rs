@@ -1,0 +1,291 @@
+//! The store in memory.
+
+use std::{cmp::Reverse, collections::BinaryHeap, future::Ready, sync::Arc, time::Duration};
+
+use tower_ready_core::Instant;
+
+use super::{Change, Demand, Reading, Store, StoreError, Table, Taking, table::Place};
+use crate::{
+    Level,
+    error::ConfigError,
+    hash::{KeyHash, KeyTag},
+    quota::Span,
+};
+
+/// Keeps buckets in a table of fixed size: 24 bytes for each key, taken when it is made.
+///
+/// A bucket that is full again is a free place, so no task sweeps the table and nothing grows. It is
+/// a handle: clones share the table, and several limiters may share one. It needs no Tower:
+///
+/// ```
+/// use tower_ready_core::Instant;
+/// use tower_ready_ratelimit::{Quota, KeyHash, store::Demand, MemoryStore};
+///
+/// let store = MemoryStore::new(10_000)?;
+/// let alice = Demand::new(KeyHash::from_bits(0xa11ce << 90), Quota::per_minute(2));
+/// let now = Instant::now();
+/// assert!(store.check(now, &alice).is_ok());
+/// assert!(store.check(now, &alice).is_ok());
+/// let level = store.check(now, &alice).unwrap_err();
+/// assert_eq!(level.wait(1).unwrap().as_secs(), 30);
+/// # Ok::<(), tower_ready_ratelimit::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MemoryStore {
+    table: Arc<Table>,
+    overflow: Overflow,
+}
+
+/// What becomes of a key for which the table has no place, since all that it could have are taken by
+/// buckets that are not full yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// It shares a bucket with the others that have no place. Never more passes than the quota
+    /// allows, and some may be refused early. The default.
+    #[default]
+    Share,
+    /// It is refused until a place is free.
+    Refuse,
+    /// It passes uncounted: no caller is refused wrongly, and there is no bound.
+    Admit,
+}
+
+/// One of the buckets that are furthest from full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct HotKey {
+    /// How long until it is full, if nobody takes.
+    pub full_in: Duration,
+    /// Whose it is, as events and logs name it.
+    pub tag: KeyTag,
+}
+
+impl MemoryStore {
+    /// The number of keys of a store that nobody made otherwise: a million, in 24 MB.
+    pub const DEFAULT_KEYS: usize = 1_000_000;
+
+    /// The largest set that is taken as one.
+    pub const MAX_SET: usize = 8;
+
+    /// A store for so many keys at a time.
+    ///
+    /// # Errors
+    ///
+    /// When `keys` is zero.
+    pub fn new(keys: usize) -> Result<Self, ConfigError> {
+        if keys == 0 {
+            return Err(ConfigError::capacity());
+        }
+        Ok(Self {
+            table: Arc::new(Table::new(keys)),
+            overflow: Overflow::default(),
+        })
+    }
+
+    /// What becomes of a key for which there is no place. Default: [`Overflow::Share`].
+    #[must_use]
+    pub fn overflow(self, overflow: Overflow) -> Self {
+        Self { overflow, ..self }
+    }
+
+    /// The memory that the table takes, for as long as the store lives.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
+    /// Takes from one bucket.
+    ///
+    /// # Errors
+    ///
+    /// The bucket as it stands, when it has not enough.
+    #[inline]
+    pub fn check(&self, now: Instant, demand: &Demand) -> Result<Level, Level> {
+        self.table
+            .with(demand.key, now.as_nanos(), self.overflow, |place| {
+                let Some(mut place) = place else {
+                    return self.without_place(now, demand);
+                };
+                let level = read(&place, now, demand);
+                let taken = level.take(demand.units).ok_or(level)?;
+                if demand.units > 0 {
+                    place.write(taken.full);
+                }
+                Ok(taken)
+            })
+    }
+
+    /// A bucket as it stands, untouched.
+    #[must_use]
+    pub fn peek(&self, now: Instant, demand: &Demand) -> Level {
+        self.table.with(
+            demand.key,
+            now.as_nanos(),
+            self.overflow,
+            |place| match place {
+                Some(place) => read(&place, now, demand),
+                None => self
+                    .without_place(now, demand)
+                    .unwrap_or_else(|level| level),
+            },
+        )
+    }
+
+    /// The `count` buckets that are furthest from full, the furthest first.
+    ///
+    /// This walks the whole table, a bucket at a time: some milliseconds for a million keys.
+    #[must_use]
+    pub fn hottest(&self, now: Instant, count: usize) -> Vec<HotKey> {
+        let mut hottest = BinaryHeap::new();
+        self.table.each(now.as_nanos(), |tag, full| {
+            let full_in = Duration::from_nanos(full.ceil().saturating_sub(now.as_nanos()));
+            hottest.push(Reverse(HotKey { full_in, tag }));
+            if hottest.len() > count {
+                hottest.pop();
+            }
+        });
+        hottest
+            .into_sorted_vec()
+            .into_iter()
+            .map(|Reverse(key)| key)
+            .collect()
+    }
+
+    fn without_place(&self, now: Instant, demand: &Demand) -> Result<Level, Level> {
+        let full = Level::read(&demand.quota, now, Span::ZERO, 0);
+        if self.overflow == Overflow::Admit {
+            Ok(full)
+        } else {
+            Err(full.charge(demand.quota.max_burst()))
+        }
+    }
+
+    fn take_all(&self, now: Instant, demands: &[Demand], readings: &mut [Reading]) -> bool {
+        let mut keys = [KeyHash::from_bits(0); Self::MAX_SET];
+        for (key, demand) in keys.iter_mut().zip(demands) {
+            *key = demand.key;
+        }
+        self.table.with_all(
+            &keys[..demands.len()],
+            now.as_nanos(),
+            self.overflow,
+            |visit| {
+                let mut before = [None; Self::MAX_SET];
+                let mut enough = true;
+                for (at, (demand, reading)) in demands.iter().zip(&mut *readings).enumerate() {
+                    visit(at, &mut |place| {
+                        let (checked, place) = match place {
+                            Some(place) => {
+                                let level = read(&place, now, demand);
+                                (level.take(demand.units).ok_or(level), Some(place))
+                            }
+                            None => (self.without_place(now, demand), None),
+                        };
+                        *reading = Reading::of(checked);
+                        enough &= checked.is_ok();
+                        if let (true, Ok(taken), Some(mut place)) = (enough, checked, place) {
+                            before[at] = Some(place.full);
+                            place.write(taken.full);
+                        }
+                    });
+                }
+                if !enough {
+                    // The other way round, since two keys without a place may share one cell.
+                    for at in (0..demands.len()).rev() {
+                        visit(at, &mut |place| {
+                            if let (Some(mut place), Some(full)) = (place, before[at]) {
+                                place.write(full);
+                            }
+                        });
+                    }
+                    for (at, (demand, reading)) in demands.iter().zip(readings).enumerate() {
+                        visit(at, &mut |place| {
+                            if let Some(place) = place {
+                                reading.full = read(&place, now, demand).full;
+                            }
+                        });
+                    }
+                }
+                enough
+            },
+        )
+    }
+}
+
+fn read(place: &Place<'_>, now: Instant, demand: &Demand) -> Level {
+    // The cell that keys without a place share may be in debt to a quota of another length. It is
+    // never cut down to the length of this one, for it is not this key's alone.
+    let debt = if place.own { demand.debt } else { u64::MAX };
+    Level::read(&demand.quota, now, place.full, debt)
+}
+
+impl Reading {
+    fn of(checked: Result<Level, Level>) -> Self {
+        Self {
+            full: checked.unwrap_or_else(|level| level).full,
+            enough: checked.is_ok(),
+        }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self {
+            table: Arc::new(Table::new(Self::DEFAULT_KEYS)),
+            overflow: Overflow::default(),
+        }
+    }
+}
+
+impl Store for MemoryStore {
+    type Trip = Ready<Result<Vec<Reading>, StoreError>>;
+
+    #[inline]
+    fn take(
+        &self,
+        now: Instant,
+        demands: &[Demand],
+        readings: &mut [Reading],
+    ) -> Taking<Self::Trip> {
+        Taking::Done(match (demands, &mut *readings) {
+            ([], _) => true,
+            ([demand], [reading, ..]) => {
+                *reading = Reading::of(self.check(now, demand));
+                reading.enough
+            }
+            _ if demands.len() > Self::MAX_SET => false,
+            _ => self.take_all(now, demands, readings),
+        })
+    }
+
+    fn adjust(&self, now: Instant, demand: &Demand, change: Change) {
+        self.table
+            .with(demand.key, now.as_nanos(), self.overflow, |place| {
+                let Some(mut place) = place else { return };
+                let level = read(&place, now, demand);
+                match change {
+                    Change::Charge => {
+                        let charged = level.charge(demand.units).within(demand.debt);
+                        place.write(charged.full.max(level.full));
+                    }
+                    Change::Refund => place.write(level.refund(demand.units).full),
+                    // The cell that others share is theirs too.
+                    Change::Reset if place.own => place.write(Span::ZERO),
+                    Change::Reset => {}
+                }
+            });
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[path = "memory_tests.rs"]
+mod tests;
+
+#[cfg(all(test, loom))]
+#[path = "memory_loom.rs"]
+mod explored;

@@ -1,0 +1,158 @@
+//! Where buckets are kept.
+
+mod memory;
+mod table;
+
+use std::{error::Error, fmt, time::Duration};
+
+use tower_ready_core::Instant;
+
+pub use self::memory::{HotKey, MemoryStore, Overflow};
+pub(crate) use self::table::Table;
+use crate::{Level, Quota, hash::KeyHash, quota::Span};
+
+/// Keeps buckets and takes from them.
+///
+/// A store in memory answers at once and allocates nothing; one beyond a socket answers later. Both
+/// are one trait: what is at hand is returned, and only a trip returns a future. A distributed store
+/// thus keeps a lease or a recent denial in memory and answers from it as fast as [`MemoryStore`].
+///
+/// Whatever a store does, three things hold:
+///
+/// 1. It takes from every bucket of a set, or from none.
+/// 2. It never lets more pass than the quota, unless its documentation gives a bound.
+/// 3. An entry that is full again may be forgotten: it reads as one that never was.
+pub trait Store: Send + Sync + 'static {
+    /// The trip of a store that has to ask elsewhere.
+    type Trip: Future<Output = Result<Vec<Reading>, StoreError>> + Send + 'static;
+
+    /// Takes from every bucket, if every one has enough, and tells how each then stands.
+    ///
+    /// There are as many `readings` as demands. When one bucket has not enough, none is touched, and
+    /// the readings show them all as they were.
+    fn take(
+        &self,
+        now: Instant,
+        demands: &[Demand],
+        readings: &mut [Reading],
+    ) -> Taking<Self::Trip>;
+
+    /// Changes one bucket, whatever is in it. Nobody waits: a store beyond a socket sends it off.
+    fn adjust(&self, now: Instant, demand: &Demand, change: Change);
+
+    /// The longest that this store may take to answer, for `Debug` and for documentation.
+    fn is_local(&self) -> bool {
+        false
+    }
+}
+
+/// What a request wants of one bucket.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Demand {
+    /// Whose bucket.
+    pub key: KeyHash,
+    /// The quota that holds for it now.
+    pub quota: Quota,
+    /// How many units.
+    pub units: u64,
+    /// How many units below empty the bucket may be charged with [`Change::Charge`].
+    pub debt: u64,
+}
+
+/// A change of a bucket that does not ask whether it has enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// Takes the units, down to the debt that the demand allows.
+    Charge,
+    /// Puts the units back, up to the burst.
+    Refund,
+    /// Makes the bucket full.
+    Reset,
+}
+
+/// What a store answers.
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a store answers now or later, there is no third"
+)]
+pub enum Taking<T> {
+    /// At once: the readings are written, and this says whether the units were taken.
+    Done(bool),
+    /// Later: the readings come with the future.
+    Trip(T),
+}
+
+/// How one bucket of a set stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading {
+    pub(crate) full: Span,
+    pub(crate) enough: bool,
+}
+
+/// The store could not be asked.
+#[derive(Debug)]
+pub struct StoreError(Box<dyn Error + Send + Sync>);
+
+impl Demand {
+    /// Wants one unit, and allows no debt.
+    #[must_use]
+    pub const fn new(key: KeyHash, quota: Quota) -> Self {
+        Self {
+            key,
+            quota,
+            units: 1,
+            debt: 0,
+        }
+    }
+
+    /// Wants so many units. Default: one.
+    #[must_use]
+    pub const fn units(self, units: u64) -> Self {
+        Self { units, ..self }
+    }
+}
+
+impl Reading {
+    /// A bucket that has enough or not, and is full again in `full_in` if nobody takes.
+    #[must_use]
+    pub fn new(now: Instant, full_in: Duration, enough: bool) -> Self {
+        Self {
+            full: (now + full_in).into(),
+            enough,
+        }
+    }
+
+    /// Whether the bucket had enough.
+    #[must_use]
+    pub const fn had_enough(&self) -> bool {
+        self.enough
+    }
+
+    /// The bucket itself.
+    #[must_use]
+    pub fn level(&self, now: Instant, demand: &Demand) -> Level {
+        Level::read(&demand.quota, now, self.full, demand.debt)
+    }
+}
+
+impl StoreError {
+    /// Wraps what went wrong.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the store of the rate limits could not be asked")
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.0.as_ref())
+    }
+}
