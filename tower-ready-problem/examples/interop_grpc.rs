@@ -95,7 +95,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (stop, stopped) = oneshot::channel();
     std::thread::spawn(move || {
         let _ = io::stdin().read_to_end(&mut Vec::new());
-        stop.send(())
+        // Nobody is left to hear of it when the server has ended by itself.
+        let _ = stop.send(());
     });
     // The end of the input and the loss of its thread are the same to us.
     let stopped = async { stopped.await.unwrap_or_default() };

@@ -4,7 +4,6 @@ use axum_core::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::HeaderMap;
 use tower_ready_core::Protocol;
 
 use crate::{Problem, render::Context};
@@ -16,7 +15,7 @@ use crate::{Problem, render::Context};
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let context = Context::default();
-        self.render(Protocol::Http, false, &context, HeaderMap::new())
+        self.render(Protocol::Http, false, &context, None)
             .map(Body::from)
     }
 }

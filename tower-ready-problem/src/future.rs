@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, response::Parts};
+use http::{Response, response::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
@@ -145,10 +145,9 @@ impl Asked {
 
     /// Answers with a problem, and what an earlier answer leaves.
     fn answer<B>(self, problem: Problem, earlier: Option<Parts>) -> Response<ProblemBody<B>> {
-        let (kept, extensions) = match earlier {
-            Some(parts) => (foreign::kept(parts.headers), Some(parts.extensions)),
-            None => (HeaderMap::new(), None),
-        };
+        let (kept, extensions) = earlier
+            .map(|parts| (foreign::kept(parts.headers), parts.extensions))
+            .unzip();
         let mut response = self.problems.answer(problem, &self.caller, kept);
         if let Some(mut extensions) = extensions {
             extensions.extend(mem::take(response.extensions_mut()));

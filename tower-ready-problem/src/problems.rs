@@ -117,13 +117,13 @@ impl Problems {
         &self,
         problem: Problem,
         caller: &Caller,
-        kept: HeaderMap,
+        earlier: Option<HeaderMap>,
     ) -> Response<Bytes> {
         let problem = self.resolve(problem);
         let carried = caller
             .request_id()
             .cloned()
-            .or_else(|| RequestId::of(&kept));
+            .or_else(|| RequestId::of(earlier.as_ref()?));
         let is_new = carried.is_none();
         let request_id = carried.unwrap_or_else(RequestId::generate);
         let error_id = self.report(&problem, caller, &request_id);
@@ -136,7 +136,7 @@ impl Problems {
             error_id: error_id.as_ref(),
             options: self.0.options,
         };
-        let mut response = problem.render(caller.protocol, caller.head_only, &context, kept);
+        let mut response = problem.render(caller.protocol, caller.head_only, &context, earlier);
         if is_new {
             let id = request_id.as_header_value().clone();
             response.headers_mut().insert(RequestId::HEADER, id);

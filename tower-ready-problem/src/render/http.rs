@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
         ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE, WWW_AUTHENTICATE,
     },
@@ -121,18 +121,26 @@ fn must_not_be_stored(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 403 | 407 | 428 | 429 | 431 | 500..)
 }
 
-/// The headers without which an answer of this status breaks RFC 9110, where nobody gave them.
-pub(super) fn insert_demanded(headers: &mut HeaderMap, status: StatusCode) {
-    let mut demand = |name, value| {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+/// The headers without which an answer of this status breaks RFC 9110, where neither the problem
+/// nor an earlier answer has them.
+pub(super) fn insert_demanded(
+    headers: &mut HeaderMap,
+    status: StatusCode,
+    earlier: Option<&HeaderMap>,
+) {
+    let mut demand = |name: HeaderName, value| {
+        if earlier.is_none_or(|earlier| !earlier.contains_key(&name)) {
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
     };
     match status {
         // §15.5.2. A scheme must be named, and this is the one that callers of services use.
         StatusCode::UNAUTHORIZED => demand(WWW_AUTHENTICATE, "Bearer"),
-        // §15.5.6, and §10.2.1: an empty list allows no method.
-        StatusCode::METHOD_NOT_ALLOWED => demand(ALLOW, ""),
+        // §15.5.6, and §10.2.1: an empty list allows no method. A router that answered 405 may add
+        // its list further out, so to such an answer nothing is added.
+        StatusCode::METHOD_NOT_ALLOWED if earlier.is_none() => demand(ALLOW, ""),
         // §15.5.22. Services ask for an upgrade where they expect a WebSocket.
         StatusCode::UPGRADE_REQUIRED => {
             demand(UPGRADE, "websocket");

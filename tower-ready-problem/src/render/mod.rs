@@ -76,12 +76,7 @@ impl Problem {
             trace_id: caller.trace_id(),
             ..Context::default()
         };
-        let mut response = self.render(
-            caller.protocol,
-            caller.head_only,
-            &context,
-            HeaderMap::new(),
-        );
+        let mut response = self.render(caller.protocol, caller.head_only, &context, None);
         if let Some(id) = new_id {
             response
                 .headers_mut()
@@ -96,13 +91,13 @@ impl Problem {
         http::body(self, &Context::default())
     }
 
-    /// Renders into the headers that an earlier answer leaves behind, if there was one.
+    /// Renders, into the headers that an earlier answer leaves behind if there was one.
     pub(crate) fn render(
         self,
         protocol: Protocol,
         head_only: bool,
         context: &Context<'_>,
-        mut kept: HeaderMap,
+        earlier: Option<HeaderMap>,
     ) -> Response<Bytes> {
         let mut response = match protocol {
             Protocol::Grpc(_) | Protocol::GrpcWeb(_) | Protocol::GrpcWebText(_) => {
@@ -116,12 +111,12 @@ impl Problem {
         for (name, value) in &self.0.headers {
             headers.append(name, value.clone());
         }
-        if !kept.is_empty() {
+        if protocol == Protocol::Http {
+            http::insert_demanded(headers, self.0.status, earlier.as_ref());
+        }
+        if let Some(mut kept) = earlier {
             kept.extend(mem::take(headers));
             *headers = kept;
-        }
-        if protocol == Protocol::Http {
-            http::insert_demanded(headers, self.0.status);
         }
         let extensions = response.extensions_mut();
         if let Some(local) = self.0.local {
