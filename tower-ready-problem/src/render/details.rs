@@ -10,9 +10,12 @@ use super::{
 };
 use crate::{Problem, Value, problem::Kind};
 
-/// All headers of an answer share the 8 KiB that cautious clients allow. What goes beyond this is
-/// left out, least important last.
-const MAX_STATUS: usize = 4 * 1024;
+/// All headers of an answer share the 8 KiB that cautious clients allow, and base64 makes four bytes
+/// of three. Each list may fill the whole up to a mark, so that what comes after it still fits.
+const MAX_STATUS: usize = 3 * 1024;
+const MAX_METADATA: usize = MAX_STATUS / 2;
+const MAX_POLICIES: usize = MAX_STATUS * 5 / 8;
+const MAX_VIOLATIONS: usize = MAX_STATUS * 7 / 8;
 const MAX_TEXT: usize = 512;
 
 /// Writes a `google.rpc.Status`.
@@ -20,17 +23,15 @@ pub(super) fn status(buffer: &mut Vec<u8>, problem: &Problem, context: &Context<
     varint(buffer, 1, problem.0.code as u64);
     string(buffer, 2, grpc::message(problem));
     each(problem, context, |name, write| {
-        let start = buffer.len();
-        message(buffer, 3, |any| {
-            message(any, 1, |url| {
-                url.extend_from_slice(b"type.googleapis.com/google.rpc.");
-                url.extend_from_slice(name.as_bytes());
+        within(MAX_STATUS, buffer, |buffer| {
+            message(buffer, 3, |any| {
+                message(any, 1, |url| {
+                    url.extend_from_slice(b"type.googleapis.com/google.rpc.");
+                    url.extend_from_slice(name.as_bytes());
+                });
+                message(any, 2, write);
             });
-            message(any, 2, write);
         });
-        if buffer.len() > MAX_STATUS {
-            buffer.truncate(start);
-        }
     });
 }
 
@@ -56,23 +57,23 @@ pub(super) fn each(
     if !inner.violated_policies.is_empty() {
         detail("QuotaFailure", &mut |buffer| {
             for policy in &inner.violated_policies {
-                message(buffer, 1, |violation| {
-                    string(violation, 1, truncated(policy, MAX_TEXT));
-                    string(violation, 2, problem.title());
+                within(MAX_POLICIES, buffer, |buffer| {
+                    message(buffer, 1, |violation| {
+                        string(violation, 1, truncated(policy, MAX_TEXT));
+                        string(violation, 2, problem.title());
+                    });
                 });
             }
         });
     }
     if !inner.violations.is_empty() {
         detail("BadRequest", &mut |buffer| {
-            // As many as fit: a list cut short says more than none.
             for violation in &inner.violations {
-                if buffer.len() > MAX_STATUS - 2 * MAX_TEXT - 8 {
-                    break;
-                }
-                message(buffer, 1, |field| {
-                    string(field, 1, truncated(&violation.pointer, MAX_TEXT));
-                    string(field, 2, truncated(&violation.detail, MAX_TEXT));
+                within(MAX_VIOLATIONS, buffer, |buffer| {
+                    message(buffer, 1, |field| {
+                        string(field, 1, truncated(&violation.pointer, MAX_TEXT));
+                        string(field, 2, truncated(&violation.detail, MAX_TEXT));
+                    });
                 });
             }
         });
@@ -98,13 +99,24 @@ pub(super) fn each(
     }
 }
 
+/// Writes, unless the whole then goes beyond the mark.
+fn within(max: usize, buffer: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = buffer.len();
+    write(buffer);
+    if buffer.len() > max {
+        buffer.truncate(start);
+    }
+}
+
 fn error_info(buffer: &mut Vec<u8>, problem: &Problem, context: &Context<'_>) {
     string(buffer, 1, &problem.reason());
     string(buffer, 2, context.domain);
     let mut entry = |key: &str, value: &str| {
-        message(buffer, 3, |entry| {
-            string(entry, 1, key);
-            string(entry, 2, truncated(value, MAX_TEXT));
+        within(MAX_METADATA, buffer, |buffer| {
+            message(buffer, 3, |entry| {
+                string(entry, 1, key);
+                string(entry, 2, truncated(value, MAX_TEXT));
+            });
         });
     };
     if let Some(id) = context.error_id {

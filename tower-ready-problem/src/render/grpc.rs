@@ -12,8 +12,9 @@ pub(super) const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 pub(super) const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 pub(super) const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
-/// Clients limit the size of all headers together, by default to as little as 8 KiB.
-const MAX_MESSAGE: usize = 1_024;
+/// Clients limit the size of all headers together, by default to as little as 8 KiB, and each byte
+/// may become three.
+const MAX_MESSAGE: usize = 768;
 
 /// A head that is the whole answer ("Trailers-Only"). For gRPC-Web too: a body with nothing but a
 /// frame of trailers is misread by some of its clients.
