@@ -1,0 +1,15 @@
+//! `cargo bench -p tower-ready-benches`: see the documentation of the library.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a bench reports its own failures by panicking"
+)]
+
+mod core;
+mod problem;
+mod requests;
+
+fn main() {
+    tower_ready_benches::main(&[("core", core::cases), ("problem", problem::cases)]);
+}

@@ -1,0 +1,78 @@
+//! What each layer costs over the bare service, beside its peers.
+//!
+//! `cargo bench -p tower-ready-benches` measures all, `-- problem` one concern, `-- problem/JSON` the
+//! cases whose path starts so. `--json` writes one JSON document instead of the tables.
+//!
+//! A [`Case`] is compared with the baseline of its [`Group`] in the same run: a layer around a
+//! no-op service with that service alone, an operation with nothing. Three things are measured:
+//!
+//! - time, as the difference of interleaved pairs: median, and the span of the middle 80 %. It
+//!   depends on the machine and on what else that does; compare ratios within one run.
+//! - instructions, by valgrind's callgrind where that is installed. The count is the same each
+//!   time, so it shows a change that the clock cannot see.
+//! - allocations, exactly, and the bytes that they ask for.
+//!
+//! Valgrind hides AVX-512 and the instructions for SHA, and turns a read of the clock into a call
+//! of the system: rows with hashes or `SystemTime` have fewer instructions in life. The allocator
+//! that counts adds some 20 instructions and a nanosecond to each allocation, ours and the peers'.
+//!
+//! # A new concern
+//!
+//! A module in `concerns/` with one function that fills [`Cases`], and its line in
+//! `concerns/main.rs`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a bench prints, and reports its own failures by panicking"
+)]
+
+mod allocations;
+mod cases;
+mod instructions;
+mod options;
+mod repeat;
+mod report;
+mod service;
+mod time;
+
+use std::env;
+
+pub use self::{
+    cases::{Case, Cases, Group},
+    repeat::Repeat,
+    service::{NoOp, call},
+};
+use self::{options::Options, report::Measured};
+
+/// A concern: its name, and what fills its cases.
+pub type Concern = (&'static str, fn(&mut Cases));
+
+/// Measures what the command line asks for.
+pub fn main(concerns: &[Concern]) {
+    let options = Options::parse(env::args().skip(1));
+    let mut groups = Vec::new();
+    for (name, fill) in concerns {
+        let mut cases = Cases::new(name);
+        fill(&mut cases);
+        groups.extend(cases.chosen(&options.filters));
+    }
+    if options.under_callgrind {
+        instructions::run(&mut groups);
+        return;
+    }
+    if options.smoke {
+        allocations::measure(&mut groups);
+        return;
+    }
+    let allocations = allocations::measure(&mut groups);
+    let instructions = instructions::measure(&groups, &options.filters);
+    let times = time::measure(&mut groups);
+    let measured = Measured::of(&groups, &times, instructions.as_deref(), &allocations);
+    if options.json {
+        report::json(&measured);
+    } else {
+        report::tables(&measured);
+    }
+}

@@ -1,0 +1,49 @@
+//! The command line.
+
+/// What to measure, and how to say it.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// The starts of paths, such as `problem` or `problem/JSON`; none means all.
+    pub(crate) filters: Vec<String>,
+    pub(crate) json: bool,
+    /// Run each case a few times and measure nothing: this is no `cargo bench`, but a test.
+    pub(crate) smoke: bool,
+    /// We are the process that callgrind watches.
+    pub(crate) under_callgrind: bool,
+}
+
+/// How we call ourselves under valgrind.
+pub(crate) const UNDER_CALLGRIND: &str = "--under-callgrind";
+
+impl Options {
+    pub(crate) fn parse(args: impl Iterator<Item = String>) -> Self {
+        let mut options = Self {
+            smoke: true,
+            ..Self::default()
+        };
+        for arg in args {
+            match arg.as_str() {
+                "--bench" => options.smoke = false, // cargo bench says so
+                "--json" => options.json = true,
+                UNDER_CALLGRIND => options.under_callgrind = true,
+                flag if flag.starts_with('-') => {} // of cargo's own harness
+                filter => options.filters.push(filter.to_owned()),
+            }
+        }
+        options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bench_measures_and_a_test_only_runs() {
+        let args = ["problem", "--bench", "--json"].map(str::to_owned);
+        let options = Options::parse(args.into_iter());
+        assert!(options.json && !options.smoke);
+        assert_eq!(options.filters, ["problem"]);
+        assert!(Options::parse(std::iter::empty()).smoke);
+    }
+}

@@ -1,0 +1,32 @@
+use std::{fmt, hint::black_box};
+
+/// Something that can be done any number of times.
+pub struct Repeat(Box<dyn FnMut(u64)>);
+
+impl Repeat {
+    /// Repeats an operation. The loop is compiled for this operation, so that the call through the
+    /// box is paid once for all of its turns.
+    pub fn of<T>(mut operation: impl FnMut() -> T + 'static) -> Self {
+        Self(Box::new(move |times| {
+            for _ in 0..times {
+                black_box(operation());
+            }
+        }))
+    }
+
+    /// Repeats nothing: the baseline of mere operations.
+    pub(crate) fn nothing() -> Self {
+        Self::of(|| ())
+    }
+
+    #[inline(never)]
+    pub(crate) fn run(&mut self, times: u64) {
+        (self.0)(times);
+    }
+}
+
+impl fmt::Debug for Repeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Repeat(..)")
+    }
+}
