@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt};
 
+use crate::key::CidrError;
+
 /// A limiter, a store or a key was configured in a way that cannot work.
 ///
 /// The text names the setting, what is wrong with it and what to do.
@@ -12,27 +14,45 @@ pub struct ConfigError {
 }
 
 /// What is wrong with a configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigErrorKind {
     /// A quota cannot be held.
     Quota(QuotaError),
     /// A store for no keys.
     Capacity,
+    /// A trusted proxy is no range of addresses.
+    Proxy(CidrError),
+    /// Both the hops and the ranges of the proxies are given.
+    HopsAndProxies,
+    /// A prefix is longer than an address.
+    Prefix,
+    /// A limiter without a policy.
+    NoPolicy,
+    /// A limiter with more policies than a store takes from as one.
+    TooManyPolicies,
+    /// The name of a policy cannot be written into a field.
+    Name,
+    /// Two policies have one name.
+    DuplicateName,
 }
 
 impl ConfigError {
-    pub(crate) const fn capacity() -> Self {
+    pub(crate) const fn new(kind: ConfigErrorKind) -> Self {
+        Self { kind, policy: None }
+    }
+
+    pub(crate) fn of_policy(kind: ConfigErrorKind, policy: &str) -> Self {
         Self {
-            kind: ConfigErrorKind::Capacity,
-            policy: None,
+            kind,
+            policy: Some(policy.into()),
         }
     }
 
     /// What is wrong.
     #[must_use]
-    pub const fn kind(&self) -> ConfigErrorKind {
-        self.kind
+    pub const fn kind(&self) -> &ConfigErrorKind {
+        &self.kind
     }
 
     /// The policy in question, if it is one.
@@ -47,13 +67,28 @@ impl fmt::Display for ConfigError {
         if let Some(policy) = self.policy() {
             write!(f, "policy {policy:?}: ")?;
         }
-        match self.kind {
-            ConfigErrorKind::Quota(error) => write!(f, "quota: {error}"),
-            ConfigErrorKind::Capacity => f.write_str(
+        f.write_str(match &self.kind {
+            ConfigErrorKind::Quota(error) => return write!(f, "quota: {error}"),
+            ConfigErrorKind::Proxy(error) => return write!(f, "trust: {error}"),
+            ConfigErrorKind::Capacity => {
                 "the store has room for no keys: give it one for each caller that may be active at \
-                 a time",
-            ),
-        }
+                 a time"
+            }
+            ConfigErrorKind::HopsAndProxies => {
+                "hops and trust are both set: count the proxies or name them, not both"
+            }
+            ConfigErrorKind::Prefix => {
+                "the prefix is longer than an address: use at most 32 bits for IPv4, 128 for IPv6"
+            }
+            ConfigErrorKind::NoPolicy => "the limiter has no policy: add one with policy(..)",
+            ConfigErrorKind::TooManyPolicies => {
+                "the limiter has more than 8 policies: put some into a second limiter"
+            }
+            ConfigErrorKind::Name => {
+                "the name of a policy has 1 to 64 characters of A-Z a-z 0-9 . _ ~ -: choose another"
+            }
+            ConfigErrorKind::DuplicateName => "two policies have this name: rename one of them",
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use tower_ready_core::Instant;
 use super::{Change, Demand, Reading, Store, StoreError, Table, Taking, table::Place};
 use crate::{
     Level,
-    error::ConfigError,
+    error::{ConfigError, ConfigErrorKind},
     hash::{KeyHash, KeyTag},
     quota::Span,
 };
@@ -75,7 +75,7 @@ impl MemoryStore {
     /// When `keys` is zero.
     pub fn new(keys: usize) -> Result<Self, ConfigError> {
         if keys == 0 {
-            return Err(ConfigError::capacity());
+            return Err(ConfigError::new(ConfigErrorKind::Capacity));
         }
         Ok(Self {
             table: Arc::new(Table::new(keys)),
