@@ -82,12 +82,15 @@
 //! | `tonic` | no | `Problem` to and from `tonic::Status`; costs tonic without transport |
 //! | `hyper` | no | knows hyper's errors |
 //! | `serde` | no | extension members of any shape; costs serde and serde_json |
+//! | `drain` | no | `DrainLayer`, which reads on after an early answer, so that HTTP/1 clients get it; costs tokio's timer |
 
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
 mod builder;
 mod caller;
+#[cfg(feature = "drain")]
+mod drain;
 mod foreign;
 mod future;
 mod json;
@@ -106,6 +109,8 @@ mod value;
 
 pub use tower_ready_core::grpc;
 
+#[cfg(feature = "drain")]
+pub use self::drain::{DrainBody, DrainFuture, DrainLayer, DrainService};
 #[cfg(feature = "serde")]
 pub use self::value::JsonText;
 pub use self::{

@@ -52,10 +52,7 @@ impl<B> DrainBody<B> {
 // Nothing of others runs under the lock, so no panic leaves it in a bad state.
 impl<B> Home<B> {
     pub(super) fn take(&self) -> Option<Unfinished<B>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn put(&self, unfinished: Unfinished<B>) {

@@ -2,6 +2,7 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Buf;
@@ -44,9 +45,10 @@ struct Watch<B> {
 
 /// An answer that waits for the rest of its request.
 struct Draining<B, R> {
-    response: Response<R>,
+    response: Option<Response<R>>,
     body: B,
-    policy: Policy,
+    left: u64,
+    time: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -85,25 +87,79 @@ where
             let result = ready!(future.poll(cx));
             // What the future itself still holds of the request goes home now.
             this.state.set(State::Done);
-            let unfinished = this.watch.take().and_then(Watch::unfinished);
-            match (result, unfinished) {
-                (Ok(response), Some((body, policy))) if response.status() >= StatusCode::OK => {
-                    let draining = Box::new(Draining {
-                        response,
-                        body,
-                        policy,
-                        timer: None,
-                    });
+            match (result, this.watch.take().and_then(Watch::unfinished)) {
+                (Ok(response), Some((body, policy))) if is_final(&response) => {
+                    let draining = Box::new(Draining::new(response, body, policy));
                     this.state.set(State::Draining { draining });
                 }
                 (result, _) => return Poll::Ready(result),
             }
         }
-        if let StateProj::Draining { draining } = this.state.as_mut().project() {
-            ready!(draining.poll(cx));
+        let response = match this.state.as_mut().project() {
+            StateProj::Draining { draining } => {
+                ready!(draining.poll(cx));
+                draining.response.take()
+            }
+            StateProj::Calling { .. } | StateProj::Done => None,
+        };
+        #[expect(clippy::expect_used, reason = "the contract of `Future`")]
+        let response = response.expect("`DrainFuture` polled after completion");
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// An answer of a class below is a protocol upgrade, and the rest of the connection is no body.
+fn is_final<R>(response: &Response<R>) -> bool {
+    response.status() >= StatusCode::OK
+}
+
+impl<B: Body> Watch<B> {
+    /// What is left to read, if reading it can help.
+    fn unfinished(self) -> Option<(B, Policy)> {
+        let Unfinished { body, polled } = self.home.take()?;
+        let unasked = polled || self.invited;
+        let in_reach = body.size_hint().lower() <= self.policy.bytes;
+        (unasked && in_reach && !body.is_end_stream()).then_some((body, self.policy))
+    }
+}
+
+impl<B: Body + Unpin, R> Draining<B, R> {
+    fn new(response: Response<R>, body: B, policy: Policy) -> Self {
+        Self {
+            response: Some(response),
+            body,
+            left: policy.bytes,
+            time: policy.time,
+            timer: None,
         }
-        match this.state.project_replace(State::Done) {
-            _ => todo!(),
+    }
+
+    /// Reads to the end, the bound, or the hour. An upload that breaks off is over, too.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.left > 0 {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+                let time = self.time;
+                let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(time)));
+                return timer.as_mut().poll(cx);
+            };
+            let Some(Ok(frame)) = frame else { break };
+            let read = frame.data_ref().map_or(0, Buf::remaining);
+            // An empty frame counts as well, else a body of nothing else would never let go.
+            self.left = self.left.saturating_sub(read.max(1) as u64);
+            if self.body.is_end_stream() {
+                break;
+            }
         }
+        Poll::Ready(())
+    }
+}
+
+impl<F, B, R> fmt::Debug for DrainFuture<F, B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Calling { .. } => "DrainFuture::Calling(..)",
+            State::Draining { .. } => "DrainFuture::Draining(..)",
+            State::Done => "DrainFuture::Done",
+        })
     }
 }

@@ -67,10 +67,7 @@ fn may_be_lost<B: Body>(request: &Request<B>) -> bool {
     // Later versions end one stream without the connection.
     request.version() <= Version::HTTP_11
         && !request.body().is_end_stream()
-        && matches!(
-            Protocol::of(request),
-            Protocol::Http | Protocol::Connect
-        )
+        && matches!(Protocol::of(request), Protocol::Http | Protocol::Connect)
 }
 
 fn expects_continue(headers: &HeaderMap) -> bool {
