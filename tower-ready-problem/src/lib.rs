@@ -31,6 +31,41 @@
 //! # });
 //! ```
 //!
+//! The same layer on tonic:
+//!
+//! ```
+//! # use tonic::{service::Routes, transport::{Server, server::Router}};
+//! # use tower_ready_problem::ProblemLayer;
+//! # fn server(orders: Routes) -> Router<impl tower::Layer<Routes>> {
+//! Server::builder().layer(ProblemLayer::default()).add_routes(orders)
+//! # }
+//! ```
+//!
+//! and around a service for hyper, here one that fails:
+//!
+//! ```
+//! use std::io;
+//!
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use hyper_util::service::TowerToHyperService;
+//! use tower::ServiceBuilder;
+//! use tower_ready_problem::ProblemLayer;
+//!
+//! async fn handle<B>(_: Request<B>) -> io::Result<Response<Full<Bytes>>> {
+//!     Err(io::Error::other("/var/lib/orders is full"))
+//! }
+//!
+//! let service = ServiceBuilder::new().layer(ProblemLayer::default()).service_fn(handle);
+//! let service = TowerToHyperService::new(service);
+//! # use hyper::service::Service;
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! # let answer = service.call(Request::new(())).await.unwrap();
+//! # assert_eq!(answer.status(), 500);
+//! # });
+//! ```
+//!
 //! # Rules
 //!
 //! 1. Every error becomes a problem: errors and panics of what is inside, in `call`, the future,
