@@ -73,7 +73,8 @@ impl Protocol {
             };
             if let Some(protocol) = Self::of_content_type(content_type.as_bytes()) {
                 protocol
-            } else if headers.contains_key(CONNECT_VERSION) {
+            // A look-up would hash the long name, which costs more than a pass over the names.
+            } else if headers.keys().any(|name| name == CONNECT_VERSION) {
                 Self::Connect
             } else {
                 Self::Http
@@ -88,10 +89,10 @@ impl Protocol {
     /// The protocol that a content type names all by itself.
     pub(crate) fn of_content_type(content_type: &[u8]) -> Option<Self> {
         let subtype = strip_prefix(content_type, b"application/")?;
-        if let Some(codec) = strip_prefix(subtype, b"connect+") {
+        let Some(rest) = strip_prefix(subtype, b"grpc") else {
+            let codec = strip_prefix(subtype, b"connect+")?;
             return Some(Self::ConnectStream(Codec::named(codec)));
-        }
-        let rest = strip_prefix(subtype, b"grpc")?;
+        };
         let Some(rest) = strip_prefix(rest, b"-web") else {
             return Codec::after(rest).map(Self::Grpc);
         };
@@ -118,28 +119,37 @@ impl Codec {
     /// The codec that follows a complete protocol name, or none if the name goes on.
     fn after(rest: &[u8]) -> Option<Self> {
         match rest {
-            [] | [b';' | b' ' | b'\t', ..] => Some(Self::Unnamed),
             [b'+', codec @ ..] => Some(Self::named(codec)),
-            _ => None,
+            rest => is_over(rest).then_some(Self::Unnamed),
         }
     }
 
     fn named(codec: &[u8]) -> Self {
-        let end = codec
-            .iter()
-            .position(|byte| matches!(byte, b';' | b' ' | b'\t'));
-        match &codec[..end.unwrap_or(codec.len())] {
-            name if name.eq_ignore_ascii_case(b"proto") => Self::Proto,
-            name if name.eq_ignore_ascii_case(b"json") => Self::Json,
-            [] => Self::Unnamed,
-            _ => Self::Other,
+        if strip_prefix(codec, b"proto").is_some_and(is_over) {
+            Self::Proto
+        } else if strip_prefix(codec, b"json").is_some_and(is_over) {
+            Self::Json
+        } else if is_over(codec) {
+            Self::Unnamed
+        } else {
+            Self::Other
         }
     }
 }
 
-fn strip_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let (head, rest) = bytes.split_at_checked(prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then_some(rest)
+/// Whether the media type ends here; parameters may follow.
+const fn is_over(rest: &[u8]) -> bool {
+    matches!(rest, [] | [b';' | b' ' | b'\t', ..])
+}
+
+/// What follows a prefix of lower case, in whatever case it comes.
+///
+/// The bit that makes letters small changes no other character that a header can hold into one of
+/// the prefix, and over a length known at compile time it is set in a few instructions.
+fn strip_prefix<'a, const N: usize>(bytes: &'a [u8], prefix: &[u8; N]) -> Option<&'a [u8]> {
+    let (head, rest) = bytes.split_first_chunk::<N>()?;
+    let differ = |differ, (byte, small): (&u8, &u8)| differ | (byte | 0x20) ^ small;
+    (head.iter().zip(prefix).fold(0, differ) == 0).then_some(rest)
 }
 
 fn is_connect_query(query: &str) -> bool {
