@@ -43,19 +43,19 @@ pub(crate) fn cases(cases: &mut Cases) {
         .ours("POST of JSON", detect(post()))
         .ours("gRPC", detect(grpc()));
 
-    let headers = with_ids(get()).into_parts().0.headers;
-    let same = headers.clone();
+    let none = [get().headers().clone(), get().headers().clone()];
+    let some = [with_ids(get()), with_ids(get())].map(|request| request.headers().clone());
+    let request_id = |headers| Repeat::of(move || RequestId::of(black_box(&headers)));
+    let trace_id = |headers| Repeat::of(move || TraceId::of(black_box(&headers)));
+    let [none, none_too] = none;
+    let [some, some_too] = some;
     cases
         .operations("ids")
+        .ours("RequestId::of", request_id(some))
+        .ours("RequestId::of, none", request_id(none))
         .ours("RequestId::generate", Repeat::of(RequestId::generate))
-        .ours(
-            "RequestId::of",
-            Repeat::of(move || RequestId::of(black_box(&headers))),
-        )
-        .ours(
-            "TraceId::of",
-            Repeat::of(move || TraceId::of(black_box(&same))),
-        );
+        .ours("TraceId::of", trace_id(some_too))
+        .ours("TraceId::of, none", trace_id(none_too));
 
     #[expect(clippy::disallowed_methods, reason = "what ours is compared with")]
     let std = std::time::Instant::now;

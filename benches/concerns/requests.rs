@@ -11,26 +11,31 @@ const IDS: [(&str, &str); 2] = [
     ),
 ];
 
-/// A `GET` of a browser or a client, without a body.
+/// What a client and the proxy before us send along.
+const COMMON: [(&str, &str); 7] = [
+    ("host", "orders.example.com"),
+    ("user-agent", "client/1.0"),
+    ("accept", "*/*"),
+    ("accept-encoding", "gzip, br"),
+    ("authorization", "Bearer 2YotnFZFEjr1zCsicMWpAA"),
+    ("x-forwarded-for", "192.0.2.7"),
+    ("x-forwarded-proto", "https"),
+];
+
+/// A `GET`, without a body.
 pub(crate) fn get() -> Request<()> {
-    let headers = [
-        ("host", "orders.example.com"),
-        ("user-agent", "client/1.0"),
-        ("accept", "*/*"),
-    ];
-    request(Method::GET, "/orders/42?full=true", &headers)
+    request(Method::GET, "/orders/42?full=true", &COMMON)
 }
 
 /// A `POST` of JSON.
 pub(crate) fn post() -> Request<()> {
-    let headers = [
-        ("host", "orders.example.com"),
-        ("user-agent", "client/1.0"),
-        ("accept", "*/*"),
+    let mut request = request(Method::POST, "/orders", &COMMON);
+    let content = [
         ("content-type", "application/json"),
         ("content-length", "17"),
     ];
-    request(Method::POST, "/orders", &headers)
+    insert(&mut request, &content);
+    request
 }
 
 /// A gRPC call.
@@ -39,6 +44,8 @@ pub(crate) fn grpc() -> Request<()> {
         ("te", "trailers"),
         ("user-agent", "grpc-client/1.0"),
         ("content-type", "application/grpc+proto"),
+        ("grpc-accept-encoding", "gzip"),
+        ("grpc-timeout", "5S"),
     ];
     request(Method::POST, "/orders.v1.Orders/Get", &headers)
 }
