@@ -60,6 +60,8 @@
 //!
 //! [tower-ready]: https://github.com/tower-ready/tower-ready
 
+#![warn(clippy::expect_used, clippy::unwrap_used)]
+
 mod answer;
 mod deadline;
 mod exchange;

@@ -114,10 +114,12 @@
 //! | `tower` | yes | knows the errors of tower's timeout, load shed and buffer |
 //! | `tracing` | yes | logs what answers hide, target `tower_ready_problem`, level `ERROR` |
 //! | `axum` | no | `Problem: IntoResponse`; costs axum-core |
-//! | `tonic` | no | `Problem` to and from `tonic::Status`; costs tonic without transport |
+//! | `tonic` | no | `Problem` to and from `tonic::Status`, and `ProblemDetails` read from one; costs tonic without transport |
 //! | `hyper` | no | knows hyper's errors |
-//! | `serde` | no | extension members of any shape; costs serde and serde_json |
+//! | `serde` | no | extension members of any shape, and `ProblemDetails` read from answers and JSON; costs serde and serde_json |
 //! | `drain` | no | `DrainLayer`, which reads on after an early answer, so that HTTP/1 clients get it; costs tokio's timer |
+
+#![warn(clippy::expect_used, clippy::unwrap_used)]
 
 #[cfg(feature = "axum")]
 mod axum;
@@ -135,6 +137,8 @@ mod panic;
 mod problem;
 mod problem_type;
 mod problems;
+#[cfg(any(feature = "serde", feature = "tonic"))]
+mod received;
 mod render;
 mod service;
 #[cfg(feature = "tonic")]
@@ -146,8 +150,8 @@ pub use tower_ready_core::grpc;
 
 #[cfg(feature = "drain")]
 pub use self::drain::{DrainBody, DrainFuture, DrainLayer, DrainService};
-#[cfg(feature = "serde")]
-pub use self::value::JsonText;
+#[cfg(any(feature = "serde", feature = "tonic"))]
+pub use self::received::{Fault, ProblemDetails};
 pub use self::{
     body::ProblemBody,
     builder::{ConfigError, ConfigErrorKind, ProblemsBuilder},
@@ -161,6 +165,8 @@ pub use self::{
     service::ProblemService,
     value::Value,
 };
+#[cfg(feature = "serde")]
+pub use self::{received::ReadError, value::JsonText};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

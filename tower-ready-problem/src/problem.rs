@@ -90,8 +90,14 @@ impl Problem {
     }
 
     /// A problem of which no more is known than its gRPC code.
-    #[cfg(feature = "tonic")]
+    ///
+    /// An error whose code says that there is none contradicts itself, and is taken for `UNKNOWN`.
+    #[cfg(any(feature = "serde", feature = "tonic"))]
     pub(crate) fn of_code(code: Code) -> Self {
+        let code = match code {
+            Code::Ok => Code::Unknown,
+            code => code,
+        };
         Self::of(Kind::Blank, code.http_status(), code)
     }
 

@@ -15,11 +15,7 @@ impl Problem {
         if let Some(problem) = inside(status) {
             return problem.clone();
         }
-        let code = Code::ALL
-            .get(status.code() as usize)
-            .copied()
-            .unwrap_or(Code::Unknown);
-        let mut problem = Self::of_code(code);
+        let mut problem = Self::of_code(code_of(status));
         if !status.message().is_empty() {
             problem = problem.detail(status.message().to_owned());
         }
@@ -31,6 +27,11 @@ impl Problem {
         }
         problem
     }
+}
+
+pub(crate) fn code_of(status: &Status) -> Code {
+    let number = status.code() as usize;
+    Code::ALL.get(number).copied().unwrap_or(Code::Unknown)
 }
 
 /// For `?` in the methods of a service.

@@ -27,6 +27,15 @@ pub enum Value {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonText(pub(crate) Box<str>);
 
+#[cfg(feature = "serde")]
+impl JsonText {
+    /// The text.
+    #[must_use]
+    pub const fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 macro_rules! from {
     ($($from:ty => $variant:ident),* $(,)?) => {$(
         impl From<$from> for Value {

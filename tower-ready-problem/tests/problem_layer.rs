@@ -1,5 +1,7 @@
 //! What goes wrong inside of a problem layer, on every host.
 
+#![cfg(all(feature = "tower", feature = "tracing"))]
+
 mod support;
 
 use std::time::Duration;

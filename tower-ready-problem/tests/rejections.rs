@@ -138,7 +138,7 @@ each_host! {
     async fn an_answer_always_has_a_request_id(host) {
         let server = host.serve(Reject::with(quota_exceeded)).await;
         for id in [None, Some("not an id"), Some("\"; drop")] {
-            let call = id.map_or(Call::ok(), |id| Call::ok().header("x-request-id", id));
+            let call = id.map_or_else(Call::ok, |id| Call::ok().header("x-request-id", id));
             let reply = server.call(call).await;
             let header = reply.header("x-request-id").unwrap();
             let said = if host.speaks() == Speaks::Http {

@@ -58,13 +58,13 @@ pub(crate) fn examine<B: Body>(
 fn examine_error<B: Body>(response: &Response<B>, protocol: Protocol, config: &Config) -> Foreign {
     let headers = response.headers();
     let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let is_text = content_type.is_none_or(|content_type| is(content_type, b"text/plain"))
+    let is_text = content_type
+        .is_none_or(|content_type| is_media_type(content_type, b"text/plain"))
         && !headers.contains_key(CONTENT_ENCODING);
     let is_in_form = match protocol {
         Protocol::Http => !is_text,
-        Protocol::Connect => {
-            content_type.is_some_and(|content_type| is(content_type, b"application/json"))
-        }
+        Protocol::Connect => content_type
+            .is_some_and(|content_type| is_media_type(content_type, b"application/json")),
         // No gRPC client understands any body here, so only a code shows that this is meant.
         _ => headers.contains_key("grpc-status"),
     };
@@ -106,7 +106,7 @@ pub(crate) fn take_ours(extensions: &mut Extensions) -> Option<Problem> {
 }
 
 /// Whether a content type is this media type, whatever its parameters.
-fn is(content_type: &[u8], media_type: &[u8]) -> bool {
+pub(crate) fn is_media_type(content_type: &[u8], media_type: &[u8]) -> bool {
     content_type
         .split_at_checked(media_type.len())
         .is_some_and(|(start, rest)| {
@@ -217,7 +217,8 @@ pub(crate) fn kept(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// The seconds of a `Retry-After`. One that names a date is left to whoever has a calendar.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers
         .get(RETRY_AFTER)?
         .to_str()

@@ -1,0 +1,17 @@
+//! Problems that others sent, on the side of the client.
+
+mod details;
+#[cfg(feature = "serde")]
+mod json;
+#[cfg(any(feature = "tonic", test))]
+mod protobuf;
+#[cfg(feature = "serde")]
+mod response;
+#[cfg(any(feature = "tonic", test))]
+mod rpc_status;
+#[cfg(feature = "tonic")]
+mod status;
+
+pub use self::details::{Fault, ProblemDetails};
+#[cfg(feature = "serde")]
+pub use self::json::ReadError;
