@@ -61,7 +61,7 @@ async fn panics() {
 }
 
 async fn hangs() {
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 fn app(problems: &Problems) -> Router {
