@@ -8,7 +8,7 @@ use http::{
     },
 };
 
-use super::{Context, insert_retry_after, truncated};
+use super::{Context, insert_retry_after, truncated, uri};
 use crate::{
     Problem,
     json::{self, Writer},
@@ -62,9 +62,9 @@ fn members(json: &mut Writer<'_>, problem: &Problem, context: &Context<'_>) {
     if let Some(detail) = &inner.detail {
         json.member("detail", truncated(detail, MAX_DETAIL));
     }
-    if let Some(instance) = context.instance() {
+    if let Some([start, path]) = context.instance() {
         json.name("instance");
-        json.strings(instance);
+        json.strings([start, &uri::path(path)]);
     }
     json.member("code", &problem.reason());
     if let Some(id) = context.request_id {
@@ -95,12 +95,12 @@ fn members(json: &mut Writer<'_>, problem: &Problem, context: &Context<'_>) {
     json.raw("}");
 }
 
-/// RFC 9457 §3 shows this form: a detail, and a pointer as the fragment of a URI.
+/// RFC 9457 §3 shows this form: a detail, and a pointer as the fragment of a URI (RFC 6901 §6).
 fn violation(json: &mut Writer<'_>, violation: &Violation) {
     json.raw("{");
     json.member("detail", &violation.detail);
     json.name("pointer");
-    json.strings(["#", &violation.pointer]);
+    json.strings(["#", &uri::fragment(&violation.pointer)]);
     json.raw("}");
 }
 

@@ -6,6 +6,7 @@ mod details;
 mod grpc;
 mod http;
 mod protobuf;
+mod uri;
 
 use std::{mem, time::Duration};
 
@@ -133,9 +134,10 @@ impl Context<'_> {
         if self.options.occurrence_urn {
             return self.error_id.map(|id| ["urn:uuid:", id.as_str()]);
         }
-        self.path
-            .filter(|path| path.len() <= MAX_INSTANCE)
-            .map(|path| ["", path])
+        let path = self.path.filter(|path| path.len() <= MAX_INSTANCE)?;
+        // RFC 3986 §4.2: two slashes would name another host.
+        let here = if path.starts_with("//") { "/." } else { "" };
+        Some([here, path])
     }
 }
 
