@@ -89,6 +89,10 @@ impl Script {
 struct Log(Rc<RefCell<Vec<String>>>);
 
 impl Guard for Log {
+    fn pending(&mut self) {
+        self.0.borrow_mut().push("pending".to_owned());
+    }
+
     fn head<B>(&mut self, response: &mut Response<B>) {
         self.0
             .borrow_mut()
@@ -280,9 +284,9 @@ fn a_future_ends_by_error_drop_or_panic_before_its_head() {
     let hanging = std::future::pending::<Result<Response<Script>, Infallible>>();
     let mut future = Box::pin(GuardedFuture::new(&Method::GET, hanging, log.clone()));
     assert!(future.as_mut().poll(&mut cx).is_pending());
-    assert!(log.0.borrow().is_empty());
+    assert_eq!(*log.0.borrow(), ["pending"]);
     drop(future);
-    assert_eq!(*log.0.borrow(), ["dropped"]);
+    assert_eq!(*log.0.borrow(), ["pending", "dropped"]);
 
     let log = Log::default();
     let panicking = std::future::poll_fn(|_| -> Poll<Result<Response<Script>, Infallible>> {

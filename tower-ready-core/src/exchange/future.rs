@@ -1,7 +1,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use http::{Method, Response, StatusCode};
@@ -51,7 +51,13 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let inner = this.inner;
-        match ready!(this.guard.poll(|| inner.poll(cx))) {
+        let Poll::Ready(answer) = this.guard.poll(|| inner.poll(cx)) else {
+            if let Some(guard) = this.guard.as_mut() {
+                guard.pending();
+            }
+            return Poll::Pending;
+        };
+        match answer {
             Ok(mut response) => {
                 if let Some(guard) = this.guard.as_mut() {
                     guard.head(&mut response);

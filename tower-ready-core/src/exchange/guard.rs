@@ -9,6 +9,12 @@ use super::End;
 /// A guard starts in a [`GuardedFuture`](super::GuardedFuture) and moves into the
 /// [`GuardedBody`](super::GuardedBody) with the head. It is a plain value: nothing is boxed.
 pub trait Guard {
+    /// The answer was asked for and is not there yet; may be told any number of times.
+    ///
+    /// An exchange that is cut short before its head has waited since the first of these, which
+    /// spares answers that come at once a look at the clock.
+    fn pending(&mut self) {}
+
     /// The head of the answer has arrived, and may be amended.
     fn head<B>(&mut self, response: &mut Response<B>) {
         let _ = response;
