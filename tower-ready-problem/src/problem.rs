@@ -80,10 +80,11 @@ impl Problem {
     /// A problem of which no more is to say than its status: `about:blank`, with the phrase of
     /// RFC 9110 as its title, and `NOT_FOUND` and the like as its machine code.
     ///
-    /// A status below 400 is no problem's, and taken for 500.
+    /// A status below 400 is no problem's, and one from 600 on nobody's (RFC 9110 §15): both are
+    /// taken for 500.
     pub fn status(status: StatusCode) -> Self {
         let status = match status.as_u16() {
-            400.. => status,
+            400..=599 => status,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::of(Kind::Blank, status, Code::from_http(status))

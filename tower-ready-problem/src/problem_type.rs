@@ -58,10 +58,14 @@ impl ProblemType {
     /// # Panics
     ///
     /// In a static, which is where a type belongs, these are errors of the compiler: a name that is
-    /// not `[a-z][a-z0-9]*(-[a-z0-9]+)*` of 3 to 63 characters, a status below 400, an empty title.
+    /// not `[a-z][a-z0-9]*(-[a-z0-9]+)*` of 3 to 63 characters, a status that is not 400 to 599, an
+    /// empty title.
     #[must_use]
     pub const fn new(name: &'static str, status: StatusCode, title: &'static str) -> Self {
-        assert!(status.as_u16() >= 400, "a problem's status is 400 or above");
+        assert!(
+            matches!(status.as_u16(), 400..=599),
+            "a problem's status is 400 to 599"
+        );
         assert!(!title.is_empty(), "a problem type needs a title");
         let code = Code::from_http(status);
         Self {

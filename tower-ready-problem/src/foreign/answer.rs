@@ -189,7 +189,7 @@ pub(crate) fn problem(parts: &Parts, text: Vec<u8>, protocol: Protocol) -> Probl
         .ok()
         .filter(|text| !text.trim().is_empty());
     let Some(text) = text else { return problem };
-    if parts.status.is_server_error() {
+    if problem.http_status().is_server_error() {
         return problem.internal(text);
     }
     // RFC 9110 §15.5.16: say which media type would do. Frameworks say so in their text alone.
