@@ -117,6 +117,7 @@
 //! | `tonic` | no | `Problem` to and from `tonic::Status`, and `ProblemDetails` read from one; costs tonic without transport |
 //! | `hyper` | no | knows hyper's errors |
 //! | `serde` | no | extension members of any shape, and `ProblemDetails` read from answers and JSON; costs serde and serde_json |
+//! | `utoipa` | no | the schema of `Problem`, and `ProblemResponses` for an OpenAPI document; costs utoipa and serde_json |
 //! | `drain` | no | `DrainLayer`, which reads on after an early answer, so that HTTP/1 clients get it; costs tokio's timer |
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
@@ -132,6 +133,8 @@ mod foreign;
 mod future;
 mod json;
 mod layer;
+#[cfg(feature = "utoipa")]
+mod openapi;
 mod pages;
 mod panic;
 mod problem;
@@ -150,6 +153,8 @@ pub use tower_ready_core::grpc;
 
 #[cfg(feature = "drain")]
 pub use self::drain::{DrainBody, DrainFuture, DrainLayer, DrainService};
+#[cfg(feature = "utoipa")]
+pub use self::openapi::ProblemResponses;
 #[cfg(any(feature = "serde", feature = "tonic"))]
 pub use self::received::{Fault, ProblemDetails};
 pub use self::{
