@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, str};
 
 use http::{HeaderMap, HeaderName};
 
@@ -39,6 +39,17 @@ impl TraceId {
         hex(trace).filter(|&trace| trace != 0).map(Self)
     }
 
+    /// The id as text, written where the caller says: no formatter, no allocation.
+    #[must_use]
+    pub fn encode(self, text: &mut [u8; 32]) -> &str {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let (pairs, _) = text.as_chunks_mut();
+        for (pair, byte) in pairs.iter_mut().zip(self.0.to_be_bytes()) {
+            *pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+        }
+        str::from_utf8(text).unwrap_or_default()
+    }
+
     /// The id as a number.
     #[must_use]
     pub const fn as_u128(self) -> u128 {
@@ -54,7 +65,7 @@ impl From<u128> for TraceId {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.pad(self.encode(&mut [0; 32]))
     }
 }
 
