@@ -10,13 +10,20 @@ pub(crate) struct Writer<'a> {
     buffer: &'a mut Vec<u8>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(crate) const fn new(buffer: &'a mut Vec<u8>) -> Self {
+        Self { buffer }
+    }
+
     /// Text that is JSON already.
     pub(crate) fn raw(&mut self, json: &str) {
         self.buffer.extend_from_slice(json.as_bytes());
     }
 
     /// The comma, where one is due, and the name of a member that needs no escaping.
+    ///
+    /// Inlined, since a name of known length is written in a few moves.
+    #[inline]
     pub(crate) fn name(&mut self, name: &str) {
         if !matches!(self.buffer.last(), None | Some(b'{' | b'[')) {
             self.buffer.push(b',');
@@ -30,6 +37,15 @@ impl Writer<'_> {
     pub(crate) fn member(&mut self, name: &str, value: &str) {
         self.name(name);
         self.string(value);
+    }
+
+    /// A member whose value is a string that needs no escaping, such as an id.
+    #[inline]
+    pub(crate) fn plain_member(&mut self, name: &str, value: &str) {
+        self.name(name);
+        self.buffer.push(b'"');
+        self.raw(value);
+        self.buffer.push(b'"');
     }
 
     /// A string (RFC 8259 §7).
@@ -109,36 +125,41 @@ impl Writer<'_> {
 
 /// Where the first quote, backslash or control character is.
 ///
-/// It looks at eight bytes at a time: in a borrow-free subtraction a byte below the bound sets its
-/// own top bit. A borrow can only come from a lower byte that is a find itself, so the lowest find
-/// is exact.
+/// It looks at eight bytes at a time, the last of which overlap with those before.
 fn first_to_escape(text: &[u8]) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<8>();
+    for (n, word) in words.iter().enumerate() {
+        if let Some(at) = first_in_word(*word) {
+            return Some(8 * n + at);
+        }
+    }
+    match text.last_chunk() {
+        _ if rest.is_empty() => None,
+        Some(word) => first_in_word(*word).map(|at| text.len() - 8 + at),
+        None => rest
+            .iter()
+            .position(|byte| matches!(byte, ..0x20 | b'"' | b'\\')),
+    }
+}
+
+/// In a borrow-free subtraction a byte below the bound sets its own top bit. A borrow can only come
+/// from a lower byte that is a find itself, so the lowest find is exact.
+fn first_in_word(word: [u8; 8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 0xff;
     const TOPS: u64 = ONES << 7;
-    let mut at = 0;
-    let (words, rest) = text.as_chunks::<8>();
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let slash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let found = (below(word, 0x20) | quote | slash) & TOPS;
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    let rest = rest
-        .iter()
-        .position(|byte| matches!(byte, ..0x20 | b'"' | b'\\'))?;
-    Some(at + rest)
+    let word = u64::from_le_bytes(word);
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+    let slash = below(word ^ (ONES * u64::from(b'\\')), 1);
+    let found = (below(word, 0x20) | quote | slash) & TOPS;
+    (found != 0).then(|| found.trailing_zeros() as usize / 8)
 }
 
 /// Writes a text in a buffer of the thread's own and returns it at its exact length, so that the
 /// text costs one allocation however it grew.
 pub(crate) fn write(write: impl FnOnce(&mut Writer<'_>)) -> Bytes {
     scratch(|buffer| {
-        write(&mut Writer { buffer });
+        write(&mut Writer::new(buffer));
         Bytes::copy_from_slice(buffer)
     })
 }

@@ -123,7 +123,7 @@ fn error_info(buffer: &mut Vec<u8>, problem: &Problem, context: &Context<'_>) {
         entry("error_id", id.as_str());
     }
     if let Some(id) = context.trace_id {
-        entry("trace_id", &id.to_string());
+        entry("trace_id", id.encode(&mut [0; 32]));
     }
     for (name, value) in &problem.0.members {
         if name.starts_with(|first: char| first.is_ascii_lowercase()) {

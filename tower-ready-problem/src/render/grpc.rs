@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
 use tower_ready_core::{Codec, Protocol, grpc::encode_message};
 
-use super::{Context, base64, details, pushback, truncated};
+use super::{Context, USUAL_HEADERS, base64, details, number, pushback, truncated};
 use crate::{Problem, json};
 
 pub(super) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -23,7 +23,7 @@ pub(super) fn answer(
     protocol: Protocol,
     context: &Context<'_>,
 ) -> Response<Bytes> {
-    let mut headers = HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     headers.insert(
         CONTENT_TYPE,
         HeaderValue::from_static(content_type(protocol)),
@@ -40,7 +40,7 @@ pub(super) fn answer(
     headers.insert(DETAILS, details);
     // gRPC proposal A6: clients that retry wait this long, instead of their own backoff.
     if let Some(millis) = pushback(problem) {
-        headers.insert(PUSHBACK, HeaderValue::from(millis));
+        headers.insert(PUSHBACK, number(millis));
     }
     let mut response = Response::new(Bytes::new());
     *response.headers_mut() = headers;

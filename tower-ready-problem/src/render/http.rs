@@ -8,7 +8,7 @@ use http::{
     },
 };
 
-use super::{Context, insert_retry_after, truncated, uri};
+use super::{Context, USUAL_HEADERS, insert_retry_after, truncated, uri};
 use crate::{
     Problem,
     json::{self, Writer},
@@ -23,7 +23,7 @@ const MAX_DETAIL: usize = 8 * 1024;
 pub(super) fn answer(problem: &Problem, head_only: bool, context: &Context<'_>) -> Response<Bytes> {
     let body = body(problem, context);
     let status = problem.0.status;
-    let mut headers = HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     headers.insert(CONTENT_TYPE, PROBLEM_JSON);
     if must_not_be_stored(status) || context.error_id.is_some() {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -66,15 +66,15 @@ fn members(json: &mut Writer<'_>, problem: &Problem, context: &Context<'_>) {
         json.name("instance");
         json.strings([start, &uri::path(path)]);
     }
-    json.member("code", &problem.reason());
+    json.plain_member("code", &problem.reason());
     if let Some(id) = context.request_id {
-        json.member("request_id", id.as_str());
+        json.plain_member("request_id", id.as_str());
     }
     if let Some(id) = context.trace_id {
-        json.member("trace_id", &id.to_string());
+        json.plain_member("trace_id", id.encode(&mut [0; 32]));
     }
     if let Some(id) = context.error_id {
-        json.member("error_id", id.as_str());
+        json.plain_member("error_id", id.as_str());
     }
     list(json, "errors", &inner.violations, violation);
     list(

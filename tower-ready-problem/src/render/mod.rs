@@ -14,7 +14,7 @@ use ::http::{HeaderMap, HeaderValue, Response, header::RETRY_AFTER};
 use bytes::Bytes;
 use tower_ready_core::{Protocol, RequestId, TraceId};
 
-use crate::{Caller, Problem};
+use crate::{Caller, Problem, json};
 
 /// What an answer says beyond the problem itself.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,9 @@ pub(crate) struct Options {
 
 pub(crate) const DEFAULT_BASE: &str = "/problems/";
 pub(crate) const DEFAULT_DOMAIN: &str = "tower-ready";
+
+/// As many as an answer has as a rule: room for more makes a map that is dearer to allocate.
+const USUAL_HEADERS: usize = 6;
 
 /// A path longer than this is no help in an answer.
 const MAX_INSTANCE: usize = 1_024;
@@ -146,11 +149,18 @@ impl Context<'_> {
 fn insert_retry_after(headers: &mut HeaderMap, problem: &Problem) {
     if let Some(delay) = problem.0.retry_after {
         let up = u64::from(delay.subsec_nanos() > 0);
-        headers.insert(
-            RETRY_AFTER,
-            HeaderValue::from(delay.as_secs().saturating_add(up)),
-        );
+        headers.insert(RETRY_AFTER, number(delay.as_secs().saturating_add(up)));
     }
+}
+
+/// A number as the value of a header, with one allocation; `HeaderValue::from` makes two.
+fn number(number: u64) -> HeaderValue {
+    let text = json::scratch(|buffer| {
+        json::Writer::new(buffer).unsigned(number);
+        HeaderValue::from_bytes(buffer)
+    });
+    // Digits are a header value, so this cannot fail.
+    text.unwrap_or_else(|_| HeaderValue::from_static("0"))
 }
 
 /// Whole milliseconds, rounded up.

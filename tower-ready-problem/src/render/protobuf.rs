@@ -13,9 +13,10 @@ pub(super) fn varint(buffer: &mut Vec<u8>, field: u8, mut value: u64) {
 }
 
 pub(super) fn string(buffer: &mut Vec<u8>, field: u8, text: &str) {
-    message(buffer, field, |buffer| {
+    if text.len() <= MAX_MESSAGE {
+        buffer.extend(head(field, text.len()));
         buffer.extend_from_slice(text.as_bytes());
-    });
+    }
 }
 
 /// A field of bytes, text or a message.
@@ -25,14 +26,22 @@ pub(super) fn string(buffer: &mut Vec<u8>, field: u8, text: &str) {
 /// left out.
 pub(super) fn message(buffer: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut Vec<u8>)) {
     let start = buffer.len();
-    buffer.extend([field << 3 | 2, 0x80, 0]);
+    buffer.extend(head(field, 0));
     let content = buffer.len();
     write(buffer);
     let length = buffer.len() - content;
     if length > MAX_MESSAGE {
         buffer.truncate(start);
-    } else {
-        buffer[start + 1] |= (length & 0x7f) as u8;
-        buffer[start + 2] = (length >> 7) as u8;
+    } else if let Some(place) = buffer.get_mut(start..content) {
+        place.copy_from_slice(&head(field, length));
     }
+}
+
+/// The number of a field and the length of its content.
+const fn head(field: u8, length: usize) -> [u8; 3] {
+    [
+        field << 3 | 2,
+        (length & 0x7f) as u8 | 0x80,
+        (length >> 7) as u8,
+    ]
 }
