@@ -3,14 +3,17 @@
 use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use tonic::{Code as TonicCode, Status, metadata::MetadataMap};
 use tower_ready_core::grpc::Code;
 
-use crate::{Problem, problem::ProblemError, render};
+use crate::{Problem, ProblemDetails, problem::ProblemError, render};
 
 impl Problem {
-    /// The problem that a status stands for, with its metadata and details as they are.
+    /// The problem that a status stands for, with its message, metadata and details as they are.
+    ///
+    /// Metadata that is about the answer it came with, such as `content-type`, stays behind. When
+    /// to try again goes along in every protocol.
     pub fn from_status(status: &Status) -> Self {
         if let Some(problem) = inside(status) {
             return problem.clone();
@@ -19,14 +22,48 @@ impl Problem {
         if !status.message().is_empty() {
             problem = problem.detail(status.message().to_owned());
         }
-        for (name, value) in status.metadata().as_ref() {
+        let own = status.metadata().as_ref().iter();
+        for (name, value) in own.filter(|(name, _)| !is_of_one_answer(name)) {
             problem = problem.header(name.clone(), value.clone());
+        }
+        if let Some(delay) = ProblemDetails::from_status(status).retry_after {
+            problem = problem.retry_after(delay);
         }
         if !status.details().is_empty() {
             problem.0.status_details = Some(Bytes::copy_from_slice(status.details()));
         }
         problem
     }
+}
+
+/// The problem of a service that failed with a status. The words of a 5xx are for the log: most such
+/// statuses are those that a client of ours got, and some name the address that it called.
+pub(crate) fn of_failure(status: &Status) -> Problem {
+    let problem = Problem::from_status(status);
+    if inside(status).is_some() || !problem.http_status().is_server_error() {
+        return problem;
+    }
+    let mut problem = problem.source(status.clone());
+    problem.0.detail = None;
+    problem.0.status_details = None;
+    problem
+}
+
+/// A client's status has all headers of the answer for its metadata, not only what the other
+/// service meant to say.
+fn is_of_one_answer(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("grpc-")
+        || name.starts_with("content-")
+        || name.starts_with("proxy-")
+        || matches!(
+            name,
+            "connection" | "date" | "host" | "keep-alive" | "retry-after" | "server" | "te"
+        )
+        || matches!(
+            name,
+            "trailer" | "transfer-encoding" | "upgrade" | "vary" | "x-request-id"
+        )
 }
 
 pub(crate) fn code_of(status: &Status) -> Code {

@@ -55,9 +55,7 @@ fn of_hyper(error: &(dyn Error + 'static)) -> Option<Problem> {
 
 #[cfg(feature = "tonic")]
 fn of_tonic(error: &(dyn Error + 'static)) -> Option<Problem> {
-    error
-        .downcast_ref::<tonic::Status>()
-        .map(Problem::from_status)
+    error.downcast_ref().map(crate::tonic::of_failure)
 }
 
 #[cfg(not(feature = "tower"))]

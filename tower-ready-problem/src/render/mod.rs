@@ -180,9 +180,12 @@ fn truncated(text: &str, max: usize) -> &str {
 /// The message and the encoded details of a gRPC status, without anything of a request.
 #[cfg(feature = "tonic")]
 pub(crate) fn status_parts(problem: &Problem) -> (String, Bytes) {
-    let mut status = Vec::new();
-    details::status(&mut status, problem, &Context::default());
-    (grpc::message(problem).to_owned(), Bytes::from(status))
+    let status = problem.0.status_details.clone().unwrap_or_else(|| {
+        let mut status = Vec::new();
+        details::status(&mut status, problem, &Context::default());
+        Bytes::from(status)
+    });
+    (grpc::message(problem).to_owned(), status)
 }
 
 /// The value of `grpc-retry-pushback-ms`.
