@@ -164,3 +164,41 @@ async fn a_status_that_says_all_is_well_is_an_error_all_the_same() {
     let answer = of_failure("application/grpc", status()).await;
     assert_eq!(answer.headers()["grpc-status"], "2");
 }
+
+// --- hyper ---
+
+/// What hyper's client says of a server that answers with these bytes and hangs up.
+async fn called(answer: &'static [u8]) -> hyper::Error {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1_024];
+        let _ = stream.read(&mut request).await.unwrap();
+        stream.write_all(answer).await.unwrap();
+    });
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (mut client, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::get("/")
+        .header("host", "a")
+        .body(Full::<Bytes>::default())
+        .unwrap();
+    let error = client.send_request(request).await.unwrap_err();
+    server.await.unwrap();
+    let _ = connection.await;
+    error
+}
+
+#[tokio::test]
+async fn a_called_service_that_breaks_is_not_our_callers_fault() {
+    for bytes in [&b"nonsense\r\n\r\n"[..], b"HTTP/1.1 20"] {
+        let error = called(bytes).await;
+        assert!(
+            error.is_parse() || error.is_incomplete_message(),
+            "{error:?}"
+        );
+        assert_eq!(of_failure("application/json", error).await.status(), 500);
+    }
+}

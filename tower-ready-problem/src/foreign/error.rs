@@ -43,14 +43,10 @@ fn of_tower(error: &(dyn Error + 'static)) -> Option<Problem> {
 
 #[cfg(feature = "hyper")]
 fn of_hyper(error: &(dyn Error + 'static)) -> Option<Problem> {
+    // A request that hyper cannot parse, or that breaks off, never gets as far as a service: a
+    // service that fails so has called another, and that one is at fault.
     let error = error.downcast_ref::<hyper::Error>()?;
-    if error.is_timeout() {
-        Some(Problem::new(&types::TIMEOUT))
-    } else if error.is_parse() || error.is_incomplete_message() {
-        Some(Problem::new(&types::MALFORMED_REQUEST))
-    } else {
-        None
-    }
+    error.is_timeout().then(|| Problem::new(&types::TIMEOUT))
 }
 
 #[cfg(feature = "tonic")]
