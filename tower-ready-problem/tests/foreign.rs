@@ -202,3 +202,73 @@ async fn a_called_service_that_breaks_is_not_our_callers_fault() {
         assert_eq!(of_failure("application/json", error).await.status(), 500);
     }
 }
+
+// --- bodies ---
+
+/// A short text that panics when it is read.
+struct Panics;
+
+impl Body for Panics {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        panic!("pg: password=4711")
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(4)
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_panics_while_it_is_read_is_a_500() {
+    let bare = Response::builder().status(404).body(Panics).unwrap();
+    let answer = behind_the_layer("application/json", Ok(bare)).await;
+    assert_eq!(answer.status(), 500);
+    let problem = json(&answer);
+    assert_eq!(problem["code"], "INTERNAL");
+    assert!(problem["error_id"].is_string());
+    assert!(!problem.to_string().contains("4711"));
+}
+
+#[tokio::test]
+async fn what_described_the_body_goes_with_it() {
+    let mut bare = Response::builder().status(StatusCode::RANGE_NOT_SATISFIABLE);
+    for name in [
+        "content-digest",
+        "repr-digest",
+        "digest",
+        "content-md5",
+        "content-location",
+        "trailer",
+    ] {
+        bare = bare.header(name, "of the text");
+    }
+    let bare = bare
+        .header("content-disposition", "attachment")
+        .header("content-range", "bytes */47")
+        .header("x-own", "kept")
+        .body(Full::<Bytes>::from("no"))
+        .unwrap();
+    let answer = behind_the_layer("application/json", Ok(bare)).await;
+    assert_eq!(json(&answer)["detail"], "no");
+    let headers = answer.headers();
+    for name in [
+        "content-digest",
+        "repr-digest",
+        "digest",
+        "content-md5",
+        "content-location",
+        "trailer",
+        "content-disposition",
+    ] {
+        assert_eq!(headers.get(name), None, "{name}");
+    }
+    // RFC 9110 §15.5.17: this one is about the resource.
+    assert_eq!(headers["content-range"], "bytes */47");
+    assert_eq!(headers["x-own"], "kept");
+}

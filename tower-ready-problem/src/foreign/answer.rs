@@ -11,8 +11,9 @@ use bytes::Bytes;
 use http::{
     Extensions, HeaderMap, HeaderValue, Response, StatusCode,
     header::{
-        ACCEPT, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE,
-        ETAG, LAST_MODIFIED, RETRY_AFTER, TRANSFER_ENCODING,
+        ACCEPT, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE,
+        CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, RETRY_AFTER, TRAILER,
+        TRANSFER_ENCODING,
     },
     response::Parts,
 };
@@ -20,7 +21,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_ready_core::{Protocol, grpc::Code};
 
-use crate::{Problem, problems::Config};
+use crate::{Problem, panic, problems::Config, types};
 
 /// What is to be done with an answer of the inner service.
 pub(crate) enum Foreign {
@@ -143,11 +144,20 @@ impl<B> Reading<B> {
 impl<B: Body<Data = Bytes>> Reading<B> {
     /// Reads to the end, and returns the problem and the head of the bare answer.
     ///
-    /// A body that breaks, or is longer than it said, leaves the problem without its text.
+    /// A body that breaks, or is longer than it said, leaves the problem without its text. One that
+    /// panics is a failure, whatever its head said.
     pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(Problem, Parts)> {
         let mut this = self.project();
         let complete = loop {
-            match ready!(this.body.as_mut().poll_frame(cx)) {
+            let body = this.body.as_mut();
+            let polled = match panic::catch(|| body.poll_frame(cx)) {
+                Ok(polled) => ready!(polled),
+                Err(panicked) => {
+                    let problem = Problem::new(&types::INTERNAL).source(panicked);
+                    return Poll::Ready((problem, taken(this.parts)));
+                }
+            };
+            match polled {
                 None => break true,
                 Some(Err(_)) => break false,
                 Some(Ok(frame)) => {
@@ -164,13 +174,14 @@ impl<B: Body<Data = Bytes>> Reading<B> {
         } else {
             Vec::new()
         };
-        #[expect(clippy::expect_used, reason = "the caller polls once to the end")]
-        let parts = this
-            .parts
-            .take()
-            .expect("`Reading` polled after completion");
+        let parts = taken(this.parts);
         Poll::Ready((problem(&parts, text, *this.protocol), parts))
     }
+}
+
+#[expect(clippy::expect_used, reason = "the caller polls once to the end")]
+fn taken(parts: &mut Option<Parts>) -> Parts {
+    parts.take().expect("`Reading` polled after completion")
 }
 
 /// The problem that a bare answer stands for.
@@ -207,11 +218,18 @@ pub(crate) fn kept(mut headers: HeaderMap) -> HeaderMap {
         CONTENT_TYPE,
         CONTENT_ENCODING,
         CONTENT_LANGUAGE,
+        CONTENT_DISPOSITION,
+        CONTENT_LOCATION,
         TRANSFER_ENCODING,
+        TRAILER,
         ETAG,
         LAST_MODIFIED,
         ACCEPT_RANGES,
     ] {
+        headers.remove(name);
+    }
+    // RFC 9530, and what came before it: a client that checks would find the answer forged.
+    for name in ["content-digest", "repr-digest", "digest", "content-md5"] {
         headers.remove(name);
     }
     headers
