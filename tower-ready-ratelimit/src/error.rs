@@ -35,6 +35,14 @@ pub enum ConfigErrorKind {
     Name,
     /// Two policies have one name.
     DuplicateName,
+    /// A policy of no permits.
+    NoPermits,
+    /// A policy of permits with a setting that is about units.
+    PermitsOnly,
+    /// A penalty without a time, or whose longest wait is shorter than its first.
+    Penalty,
+    /// There is no policy of this name, or it is not one of a quota.
+    UnknownPolicy,
 }
 
 impl ConfigError {
@@ -86,6 +94,20 @@ impl fmt::Display for ConfigError {
             }
             ConfigErrorKind::Name => {
                 "the name of a policy has 1 to 64 characters of A-Z a-z 0-9 . _ ~ -: choose another"
+            }
+            ConfigErrorKind::NoPermits => {
+                "concurrent: no request may be served at a time, which refuses everything: allow \
+                 at least one"
+            }
+            ConfigErrorKind::PermitsOnly => {
+                "a policy of permits has no cost, plans, counts, settle, debt or shadow: put them into a \
+                 policy of their own"
+            }
+            ConfigErrorKind::Penalty => {
+                "penalty: the first wait is zero or longer than the longest: use 0 < first <= longest"
+            }
+            ConfigErrorKind::UnknownPolicy => {
+                "there is no policy of this name with a quota: use the name that it was made with"
             }
             ConfigErrorKind::DuplicateName => "two policies have this name: rename one of them",
         })

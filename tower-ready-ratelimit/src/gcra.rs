@@ -209,6 +209,15 @@ impl Level {
         Some(Duration::from_nanos(missing.ceil()))
     }
 
+    /// The time in which what remains comes back at the quota's rate; with nothing left, the time to
+    /// the next unit. Nobody who paces itself by it is refused.
+    pub(crate) fn window_of_remaining(&self) -> Duration {
+        match self.remaining() {
+            0 => self.wait(1).unwrap_or(Duration::MAX),
+            remaining => Duration::from_nanos(self.quota.rate().time_of(remaining).ceil()),
+        }
+    }
+
     /// How long until the bucket is full, if nobody takes.
     #[must_use]
     pub fn full_in(&self) -> Duration {

@@ -148,6 +148,20 @@ impl Quota {
         }
     }
 
+    pub(crate) const fn parts(&self) -> (u64, u64, u64, Rate) {
+        (self.count, self.burst, self.period, self.rate)
+    }
+
+    /// The quota that [`parts`](Self::parts) took apart.
+    pub(crate) const fn from_parts(count: u64, burst: u64, period: u64, rate: Rate) -> Self {
+        Self {
+            count,
+            burst,
+            period,
+            rate,
+        }
+    }
+
     pub(crate) const fn rate(&self) -> &Rate {
         &self.rate
     }

@@ -164,6 +164,19 @@ impl Address {
         Some(client)
     }
 
+    /// Writes the key of an address, to look its bucket up by hand.
+    pub fn put(&self, address: IpAddr, key: &mut KeyBuf) {
+        let (bits, v6) = left_aligned(address.to_canonical());
+        if v6 {
+            let kept = bits & mask(self.ipv6_prefix);
+            key.put(&[6]);
+            key.put(&kept.to_be_bytes()[..usize::from(self.ipv6_prefix.min(128)).div_ceil(8)]);
+        } else {
+            let kept = bits & mask(self.ipv4_prefix);
+            key.put(&kept.to_be_bytes()[..4]);
+        }
+    }
+
     fn believes(&self, address: IpAddr) -> bool {
         self.hops.is_some() || self.proxies.iter().any(|range| range.contains(address))
     }
@@ -171,19 +184,13 @@ impl Address {
 
 impl Key for Address {
     fn write(&self, head: &Head<'_>, key: &mut KeyBuf) -> Found {
-        let Some(address) = self.of(head) else {
-            return Found::Missing;
-        };
-        let (bits, v6) = left_aligned(address);
-        if v6 {
-            let kept = bits & mask(self.ipv6_prefix);
-            key.put(&[6]);
-            key.put(&kept.to_be_bytes()[..usize::from(self.ipv6_prefix).div_ceil(8)]);
-        } else {
-            let kept = bits & mask(self.ipv4_prefix);
-            key.put(&kept.to_be_bytes()[..4]);
+        match self.of(head) {
+            Some(address) => {
+                self.put(address, key);
+                Found::Key
+            }
+            None => Found::Missing,
         }
-        Found::Key
     }
 
     fn check(&self) -> Result<(), ConfigErrorKind> {

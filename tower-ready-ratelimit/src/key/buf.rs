@@ -38,18 +38,15 @@ impl KeyBuf {
         }
     }
 
-    /// Ends one part of a key of several, begun when [`written`](Self::written) was `since`.
+    /// Appends one part of a key of several.
     ///
     /// Its length goes behind it, so that `("ab", "c")` is another key than `("a", "bc")`.
-    pub fn seal(&mut self, since: u64) {
-        let length = self.total.wrapping_sub(since);
+    pub fn part<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.total;
+        let written = write(self);
+        let length = self.total.wrapping_sub(before);
         self.put(&length.to_le_bytes());
-    }
-
-    /// How many bytes were written.
-    #[must_use]
-    pub const fn written(&self) -> u64 {
-        self.total
+        written
     }
 
     pub(crate) fn finish(&self) -> KeyHash {
@@ -112,9 +109,7 @@ mod tests {
         let hash = |parts: [&[u8]; 2]| {
             let mut key = KeyBuf::new(Secret::new([7; 16]).hasher_for("policy"));
             for part in parts {
-                let since = key.written();
-                key.put(part);
-                key.seal(since);
+                key.part(|key| key.put(part));
             }
             key.finish()
         };

@@ -23,15 +23,23 @@ pub use self::{
     address::Address,
     buf::KeyBuf,
     cidr::{Cidr, CidrError},
-    value::{
-        Extension, FromFn, Global, Header, RouteKey, extension, from_fn, global, header, route,
-    },
+    value::{Extension, Global, Header, RouteKey, extension, global, header, route},
 };
 use crate::{Head, error::ConfigErrorKind};
 
 /// Finds the key of a request.
 ///
-/// [`from_fn`] makes one of a closure, a tuple one of several.
+/// A closure is one, and a tuple of keys is one of several parts:
+///
+/// ```
+/// use tower_ready_ratelimit::{Head, Policy, Quota, key::{Found, KeyBuf}};
+///
+/// let by_method = |head: &Head<'_>, key: &mut KeyBuf| {
+///     key.put(head.method().as_str().as_bytes());
+///     Found::Key
+/// };
+/// let policy = Policy::new("method", Quota::per_second(100)).key(by_method);
+/// ```
 pub trait Key: Send + Sync + 'static {
     /// Writes the key of a request, or says that there is none.
     fn write(&self, head: &Head<'_>, key: &mut KeyBuf) -> Found;

@@ -9,9 +9,8 @@ macro_rules! tuple {
         impl<$($name: Key),+> Key for ($($name,)+) {
             fn write(&self, head: &Head<'_>, key: &mut KeyBuf) -> Found {
                 $(
-                    let since = key.written();
-                    match self.$place.write(head, key) {
-                        Found::Key => key.seal(since),
+                    match key.part(|key| self.$place.write(head, key)) {
+                        Found::Key => {}
                         other => return other,
                     }
                 )+

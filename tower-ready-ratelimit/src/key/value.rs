@@ -25,10 +25,6 @@ pub struct Extension<T, F> {
     marker: PhantomData<fn(&T)>,
 }
 
-/// A closure: see [`from_fn`].
-#[derive(Clone, Copy)]
-pub struct FromFn<F>(F);
-
 /// One bucket for all requests together.
 #[must_use]
 pub const fn global() -> Global {
@@ -69,23 +65,6 @@ where
         read,
         marker: PhantomData,
     }
-}
-
-/// One bucket for whatever a closure writes.
-///
-/// ```
-/// use tower_ready_ratelimit::{Head, key::{self, Found, KeyBuf}};
-///
-/// let by_method = key::from_fn(|head: &Head<'_>, key: &mut KeyBuf| {
-///     key.put(head.method().as_str().as_bytes());
-///     Found::Key
-/// });
-/// ```
-pub const fn from_fn<F>(write: F) -> FromFn<F>
-where
-    F: Fn(&Head<'_>, &mut KeyBuf) -> Found + Send + Sync + 'static,
-{
-    FromFn(write)
 }
 
 // === impl Key ===
@@ -137,12 +116,13 @@ where
     }
 }
 
-impl<F> Key for FromFn<F>
+/// One bucket for whatever a closure writes.
+impl<F> Key for F
 where
     F: Fn(&Head<'_>, &mut KeyBuf) -> Found + Send + Sync + 'static,
 {
     fn write(&self, head: &Head<'_>, key: &mut KeyBuf) -> Found {
-        (self.0)(head, key)
+        self(head, key)
     }
 }
 
@@ -160,11 +140,5 @@ impl<T, F: Clone> Clone for Extension<T, F> {
 impl<T, F> fmt::Debug for Extension<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Extension<{}>(..)", type_name::<T>())
-    }
-}
-
-impl<F> fmt::Debug for FromFn<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FromFn({})", type_name::<F>())
     }
 }

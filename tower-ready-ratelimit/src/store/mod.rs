@@ -97,6 +97,8 @@ pub struct Reading {
 pub struct StoreError(Box<dyn Error + Send + Sync>);
 
 impl Demand {
+    pub(crate) const NOTHING: Self = Self::new(KeyHash::from_bits(0), Quota::per_second(0));
+
     /// Wants one unit, and allows no debt.
     #[must_use]
     pub const fn new(key: KeyHash, quota: Quota) -> Self {

@@ -1,0 +1,220 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_ready_core::{GuardedFuture, Protocol};
+use tower_service::Service;
+
+use crate::{
+    Decision, Head, RateLimitBody,
+    after::Ending,
+    decide::{Pass, Step},
+    fields::Lines,
+    limiter::Shared,
+    service::answer,
+    store::{MemoryStore, Store},
+};
+
+pin_project! {
+    /// The answer of a limited service.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct RateLimitFuture<S, B, St = MemoryStore>
+    where
+        S: Service<Request<B>>,
+        St: Store,
+    {
+        #[pin]
+        kind: Kind<S::Future, Waiting<S, B, St>, St>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<F, W, St>
+    where
+        St: Store,
+    {
+        Inner {
+            #[pin]
+            future: GuardedFuture<F, Ending<St>>,
+            lines: Lines,
+            decision: Option<Decision>,
+        },
+        Answer { response: Option<Response<Bytes>> },
+        Waiting { waiting: W },
+    }
+}
+
+/// A request whose decision takes a trip. Boxed, since it is no path that has to be fast.
+struct Waiting<S, B, St: Store>(Option<Box<Held<S, B, St>>>);
+
+struct Held<S, B, St: Store> {
+    service: S,
+    request: Request<B>,
+    limiter: Shared<St>,
+    step: Step<St>,
+}
+
+impl<S, B, St> RateLimitFuture<S, B, St>
+where
+    S: Service<Request<B>>,
+    St: Store,
+{
+    #[inline]
+    pub(crate) fn pass(service: &mut S, request: Request<B>, pass: Pass<St>) -> Self {
+        Self {
+            kind: call(service, request, pass),
+        }
+    }
+
+    pub(crate) const fn refuse(response: Response<Bytes>) -> Self {
+        Self {
+            kind: Kind::Answer {
+                response: Some(response),
+            },
+        }
+    }
+
+    #[cold]
+    pub(crate) fn wait(
+        service: S,
+        request: Request<B>,
+        limiter: Shared<St>,
+        step: Step<St>,
+    ) -> Self {
+        Self {
+            kind: Kind::Waiting {
+                waiting: Waiting(Some(Box::new(Held {
+                    service,
+                    request,
+                    limiter,
+                    step,
+                }))),
+            },
+        }
+    }
+}
+
+/// Calls the inner service with a request that may pass.
+#[inline]
+fn call<S, B, W, St>(
+    service: &mut S,
+    mut request: Request<B>,
+    pass: Pass<St>,
+) -> Kind<S::Future, W, St>
+where
+    S: Service<Request<B>>,
+    St: Store,
+{
+    let Pass {
+        lines,
+        mut ending,
+        decision,
+    } = pass;
+    if !ending.is_nothing() {
+        ending.set_grpc(Protocol::of(&request).is_grpc());
+        if let Some(usage) = ending.usage() {
+            request.extensions_mut().insert(usage);
+        }
+    }
+    if let Some(decision) = &decision {
+        request.extensions_mut().insert(decision.clone());
+    }
+    let method = request.method().clone();
+    Kind::Inner {
+        future: GuardedFuture::new(&method, service.call(request), ending),
+        lines,
+        decision,
+    }
+}
+
+impl<S, B, St: Store> Held<S, B, St> {
+    /// Moves the decision on until it is made.
+    fn poll_decided(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.step = match &mut self.step {
+                Step::Pass(_) | Step::Refuse(_) => return Poll::Ready(()),
+                Step::Fetch(fetch) => {
+                    ready!(fetch.as_mut().poll(cx));
+                    self.limiter.decide(&Head::of(&self.request), false)
+                }
+                Step::Trip(trip) => {
+                    let result = ready!(trip.future.as_mut().poll(cx));
+                    self.limiter.conclude_trip(trip, result)
+                }
+            };
+        }
+    }
+}
+
+impl<S, B, R, St> Future for RateLimitFuture<S, B, St>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: 'static,
+    R: Body<Data = Bytes>,
+    St: Store,
+{
+    type Output = Result<Response<RateLimitBody<R, St>>, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut kind = self.as_mut().project().kind;
+            let next = match kind.as_mut().project() {
+                KindProj::Inner {
+                    future,
+                    lines,
+                    decision,
+                } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    std::mem::take(lines).insert_into(response.headers_mut());
+                    if let Some(decision) = decision.take() {
+                        response.extensions_mut().insert(decision);
+                    }
+                    return Poll::Ready(Ok(response.map(RateLimitBody::inner)));
+                }
+                KindProj::Answer { response } => {
+                    let response = response.take();
+                    #[expect(clippy::expect_used, reason = "the contract of `Future`")]
+                    let response = response.expect("`RateLimitFuture` polled after completion");
+                    return Poll::Ready(Ok(response.map(RateLimitBody::full)));
+                }
+                KindProj::Waiting { waiting } => {
+                    #[expect(clippy::expect_used, reason = "it is replaced when it is taken")]
+                    let held = waiting.0.as_mut().expect("it waits");
+                    ready!(held.poll_decided(cx));
+                    #[expect(clippy::expect_used, reason = "as above")]
+                    let mut held = *waiting.0.take().expect("it waits");
+                    match held.step {
+                        Step::Pass(pass) => call(&mut held.service, held.request, pass),
+                        Step::Refuse(refusal) => Kind::Answer {
+                            response: Some(answer(refusal, &held.request)),
+                        },
+                        // It was decided above.
+                        Step::Fetch(_) | Step::Trip(_) => continue,
+                    }
+                }
+            };
+            kind.set(next);
+        }
+    }
+}
+
+impl<S, B, St> fmt::Debug for RateLimitFuture<S, B, St>
+where
+    S: Service<Request<B>>,
+    St: Store,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.kind {
+            Kind::Inner { .. } => "RateLimitFuture::Inner(..)",
+            Kind::Answer { .. } => "RateLimitFuture::Answer(..)",
+            Kind::Waiting { .. } => "RateLimitFuture::Waiting(..)",
+        })
+    }
+}
