@@ -115,8 +115,9 @@ impl ProblemsBuilder {
             catalogue,
             ..
         } = &self.config;
-        if !is_base(base) {
-            return Err(ConfigError::new(ConfigErrorKind::Base, base));
+        let given = base.strip_suffix("problems/").unwrap_or(base);
+        if !is_base(given) {
+            return Err(ConfigError::new(ConfigErrorKind::Base, given));
         }
         let host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         if domain.is_empty() || !domain.bytes().all(host) {
@@ -135,15 +136,19 @@ impl ProblemsBuilder {
     }
 }
 
+/// Whether what follows leads to our own pages.
 fn is_base(base: &str) -> bool {
-    let Ok(uri) = base.parse::<Uri>() else {
+    // `Uri` takes more for a path than RFC 3986 does, and drops fragments in silence.
+    let foreign = |byte: u8| !byte.is_ascii_graphic() || br#""<>\^`{|}#?"#.contains(&byte);
+    if base.bytes().any(foreign) {
         return false;
-    };
-    let plain = uri.query().is_none();
-    match uri.scheme_str() {
-        None => plain && uri.authority().is_none() && base.starts_with('/'),
-        Some(scheme) => plain && matches!(scheme, "http" | "https"),
     }
+    // RFC 3986 §4.2: after two slashes comes another host.
+    if base.starts_with('/') {
+        return !base.starts_with("//");
+    }
+    base.parse::<Uri>()
+        .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
 }
 
 impl ConfigError {
@@ -191,5 +196,52 @@ impl fmt::Debug for ProblemsBuilder {
         f.debug_struct("ProblemsBuilder")
             .field("base", &self.config.base)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(base: &str) -> Result<Problems, ConfigError> {
+        Problems::builder().base(base).build()
+    }
+
+    #[test]
+    fn a_base_is_a_path_or_an_address() {
+        for good in [
+            "",
+            "/",
+            "/api",
+            "/api/",
+            "/a%20b",
+            "https://example.com",
+            "http://[::1]:80/v1",
+        ] {
+            base(good).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_base_that_would_lead_elsewhere_is_refused_as_it_was_given() {
+        for bad in [
+            "api",
+            "//evil.example",
+            "https://",
+            "https:///api",
+            "https://example.com#top",
+            "/api#top",
+            "/api?v=1",
+            "https://example.com?v=1",
+            "ftp://example.com",
+            "/two words",
+            "/\u{2713}",
+            "/{version}",
+            "/\"",
+        ] {
+            let error = base(bad).unwrap_err();
+            assert_eq!(error.kind(), ConfigErrorKind::Base);
+            assert!(!error.to_string().contains("problems/"), "{error}");
+        }
     }
 }
