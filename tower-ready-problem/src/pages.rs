@@ -77,7 +77,10 @@ impl ProblemPages {
         let (content_type, page) = if accepts_html(request) {
             ("text/html; charset=utf-8", html(found))
         } else {
-            ("application/json", json(found))
+            (
+                "application/json",
+                json(found, &self.problems.config().base),
+            )
         };
         let mut response = Response::new(page);
         let headers = response.headers_mut();
@@ -92,25 +95,38 @@ fn accepts_html<B>(request: &Request<B>) -> bool {
     let accepted = request.headers().get_all(ACCEPT).iter();
     accepted
         .filter_map(|value| value.to_str().ok())
-        .any(|value| value.contains("text/html"))
+        .flat_map(|value| value.split(','))
+        .any(is_html)
 }
 
-fn json(types: &[&ProblemType]) -> Bytes {
+/// Whether a range of RFC 9110 §12.5.1 is HTML, and not as what would not do.
+fn is_html(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    let refused =
+        weight.is_some_and(|weight| weight.bytes().all(|byte| matches!(byte, b'0' | b'.')));
+    name.eq_ignore_ascii_case("text/html") && !refused
+}
+
+fn json(types: &[&ProblemType], base: &str) -> Bytes {
     json::write(|json| {
         json.raw("{\"problems\":");
         for (n, kind) in types.iter().enumerate() {
             json.raw(if n == 0 { "[{" } else { ",{" });
-            entry(json, kind);
+            entry(json, kind, base);
             json.raw("}");
         }
         json.raw("]}");
     })
 }
 
-fn entry(json: &mut Writer<'_>, kind: &ProblemType) {
+fn entry(json: &mut Writer<'_>, kind: &ProblemType, base: &str) {
     json.member("name", kind.name());
-    if let Some(uri) = kind.registered_uri() {
-        json.member("type", uri);
+    json.name("type");
+    match kind.registered_uri() {
+        Some(uri) => json.string(uri),
+        None => json.strings([base, kind.name()]),
     }
     json.member("code", kind.reason());
     json.member("title", kind.title());
@@ -146,4 +162,67 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(path: &str, accept: &str) -> Response<Bytes> {
+        let problems = Problems::builder().base("https://api.example.com").build();
+        let request = Request::get(path).header(ACCEPT, accept);
+        problems.unwrap().pages().answer(&request.body(()).unwrap())
+    }
+
+    fn content_type(accept: &str) -> String {
+        let answer = get("/problems", accept);
+        assert_eq!(answer.headers()[VARY], "accept");
+        answer.headers()[CONTENT_TYPE].to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn html_is_for_who_asks_for_it() {
+        for accept in [
+            "text/html",
+            "application/xml, Text/HTML;q=0.9, */*",
+            "text/html ; level=1",
+        ] {
+            assert_eq!(content_type(accept), "text/html; charset=utf-8", "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "application/json",
+            "text/html;q=0",
+            "text/html; q=0.000",
+            "text/htmlx",
+        ] {
+            assert_eq!(content_type(accept), "application/json", "{accept}");
+        }
+    }
+
+    #[test]
+    fn a_page_names_the_type_as_its_problems_do() {
+        for (name, uri) in [
+            ("timeout", "https://api.example.com/problems/timeout"),
+            (
+                "quota-exceeded",
+                "https://iana.org/assignments/http-problem-types#quota-exceeded",
+            ),
+        ] {
+            let page = get(&format!("/problems/{name}"), "*/*");
+            let page: serde_json::Value = serde_json::from_slice(page.body()).unwrap();
+            assert_eq!(page["problems"].as_array().unwrap().len(), 1);
+            assert_eq!(page["problems"][0]["name"], name);
+            assert_eq!(page["problems"][0]["type"], uri);
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_not_there_is_a_problem() {
+        assert_eq!(get("/problems/none", "text/html").status(), 404);
+        for path in ["/problems", "/problems/", "/", "/api/problems"] {
+            assert_eq!(get(path, "*/*").status(), 200, "{path}");
+        }
+    }
 }
