@@ -130,7 +130,8 @@ impl Problem {
     /// An extension member, in place of an earlier one of the same name.
     ///
     /// Names are letters, digits and `_`, after RFC 9457 §3.2, or also `-` for the members that
-    /// drafts name so. A name that is none, or that of a standard member, is left out.
+    /// drafts name so. A name that is none, or that of a member which problems have anyway, is left
+    /// out.
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
         let name = name.into();
         if let Some(member) = self.0.members.iter_mut().find(|member| member.0 == name) {
@@ -286,7 +287,7 @@ impl Problem {
 
 /// RFC 9457 §3.2: a letter, then letters, digits and `_`, so that every format can carry the name.
 fn is_extension(name: &str) -> bool {
-    const STANDARD: [&str; 10] = [
+    const STANDARD: [&str; 12] = [
         "type",
         "title",
         "status",
@@ -297,6 +298,8 @@ fn is_extension(name: &str) -> bool {
         "request_id",
         "trace_id",
         "error_id",
+        "violated-policies",
+        "internal",
     ];
     let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     name.len() <= 64

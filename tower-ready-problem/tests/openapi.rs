@@ -267,6 +267,16 @@ fn what_is_not_a_problem_is_not_valid() {
     }
 }
 
+#[test]
+fn no_member_is_written_twice() {
+    let problem = ["type", "violated-policies", "errors", "internal", "code"]
+        .into_iter()
+        .fold(full(), |problem, name| problem.with(name, "mine"));
+    let text = String::from_utf8(problem.to_json().to_vec()).unwrap();
+    assert!(!text.contains("mine"), "{text}");
+    assert_valid(text.as_bytes());
+}
+
 // --- the document ---
 
 /// Reads an order.

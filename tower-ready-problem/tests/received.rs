@@ -325,6 +325,17 @@ fn a_delay_that_is_none_is_ignored() {
     );
 }
 
+#[test]
+fn a_delay_beyond_what_others_read_is_the_longest_that_they_do() {
+    let status = over_grpc(Problem::new(&types::OVERLOADED).retry_after(Duration::MAX));
+    let longest = Some(Duration::from_secs(315_576_000_000));
+    assert_eq!(
+        status.get_details_retry_info().unwrap().retry_delay,
+        longest
+    );
+    assert_eq!(ProblemDetails::from_status(&status).retry_after, longest);
+}
+
 // --- there and back ---
 
 #[derive(Clone, Debug)]

@@ -140,7 +140,10 @@ fn error_info(buffer: &mut Vec<u8>, problem: &Problem, context: &Context<'_>) {
     }
 }
 
+/// `google.protobuf.Duration` ends at ten thousand years; readers refuse what is longer.
 fn duration(buffer: &mut Vec<u8>, delay: Duration) {
+    const LONGEST: Duration = Duration::from_secs(315_576_000_000);
+    let delay = delay.min(LONGEST);
     varint(buffer, 1, delay.as_secs());
     varint(buffer, 2, delay.subsec_nanos().into());
 }
