@@ -2,8 +2,7 @@ use std::borrow::Cow;
 
 /// The value of an extension member.
 ///
-/// Anything else that serializes comes through [`Problem::with_json`](crate::Problem::with_json)
-/// under the feature `serde`.
+/// Anything else that serializes comes through `Problem::with_json` under the feature `serde`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Value {

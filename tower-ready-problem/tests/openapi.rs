@@ -1,7 +1,11 @@
 //! What we render is what we say that we render.
 
 #![cfg(feature = "utoipa")]
-#![allow(unused_qualifications, reason = "the paths that utoipa's macros write")]
+#![allow(
+    clippy::exhaustive_structs,
+    unused_qualifications,
+    reason = "what utoipa's macros write"
+)]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::{convert::Infallible, error::Error, time::Duration};

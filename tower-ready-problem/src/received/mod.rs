@@ -3,11 +3,11 @@
 mod details;
 #[cfg(feature = "serde")]
 mod json;
-#[cfg(any(feature = "tonic", test))]
+#[cfg(feature = "tonic")]
 mod protobuf;
 #[cfg(feature = "serde")]
 mod response;
-#[cfg(any(feature = "tonic", test))]
+#[cfg(feature = "tonic")]
 mod rpc_status;
 #[cfg(feature = "tonic")]
 mod status;
