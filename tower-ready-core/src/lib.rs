@@ -40,6 +40,7 @@
 //! | [`Verdict`], [`Pending`], [`Outcome`] | what an exchange says about the health of a service |
 //! | [`Instant`] | the one clock, which tests can pause |
 //! | [`RequestId`], [`TraceId`], [`Deadline`], [`Route`], [`RouteSlot`] | what travels with a request |
+//! | [`Head`] | what closures over a request may look at, without its body |
 //! | [`LocalRejection`] | the mark on an answer that a layer of ours made |
 //! | [`grpc`], [`reason_phrase`] | the tables of the standards |
 //!
@@ -66,6 +67,7 @@ mod answer;
 mod deadline;
 mod exchange;
 pub mod grpc;
+mod head;
 mod outcome;
 mod protocol;
 mod rejection;
@@ -79,6 +81,7 @@ pub use self::{
     answer::{AnswerBody, AnswerFuture},
     deadline::Deadline,
     exchange::{End, Guard, GuardedBody, GuardedFuture},
+    head::Head,
     outcome::{Outcome, Pending, Verdict},
     protocol::{Codec, Protocol},
     rejection::LocalRejection,
