@@ -52,6 +52,7 @@ mod server;
 
 #[cfg(feature = "alloc")]
 pub mod alloc;
+pub mod contract;
 pub mod hosts;
 pub mod logs;
 pub mod probe;
