@@ -1,0 +1,135 @@
+//! The settings of a server: each a flag and an environment variable.
+//!
+//! Only what works is accepted: a flag that a server took and then ignored would be a promise that
+//! nobody keeps. Variables are asked for by name, and others are nobody's business: an orchestrator
+//! makes some of its own from the names of its services, such as `TOWER_READY_PORT`.
+
+mod duration;
+mod quota;
+mod refusal;
+mod source;
+
+use std::net::SocketAddr;
+
+use tower_ready_ratelimit::{Quota, key::Cidr};
+
+pub(crate) use self::{
+    refusal::Refusal,
+    source::{Flag, Source},
+};
+use crate::log::Format;
+
+/// What a server is told at its start.
+#[derive(Clone, Debug)]
+pub(crate) struct Flags {
+    pub(crate) listen: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) stack: StackFlags,
+    pub(crate) log: Format,
+}
+
+/// What the layers are told.
+#[derive(Clone, Debug)]
+pub(crate) struct StackFlags {
+    pub(crate) ip_quota: Quota,
+    pub(crate) trust_proxy: Vec<String>,
+    pub(crate) trust_header: TrustHeader,
+}
+
+/// The only header that a trusted proxy is believed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TrustHeader {
+    XForwardedFor,
+    Forwarded,
+}
+
+impl Flags {
+    /// Takes every flag of a server that listens here by default.
+    pub(crate) fn take(source: &mut Source, listen: &'static str) -> Result<Self, Refusal> {
+        let listen = Flag {
+            name: "listen",
+            value: "ADDR:PORT",
+            default: Some(listen),
+            meaning: "the serving socket; port 0 picks a free one",
+        };
+        let admin = Flag {
+            name: "admin",
+            value: "ADDR:PORT",
+            default: None,
+            meaning: "a second socket, for operators: /problems, POST /drain",
+        };
+        let log = Flag {
+            name: "log",
+            value: "text|json",
+            default: Some("text"),
+            meaning: "the form of the lines on stderr",
+        };
+        Ok(Self {
+            listen: source.take(&listen, address)?,
+            admin: source.take_optional(&admin, address)?,
+            stack: StackFlags::take(source)?,
+            log: source.take(&log, format)?,
+        })
+    }
+}
+
+impl StackFlags {
+    fn take(source: &mut Source) -> Result<Self, Refusal> {
+        let ip_quota = Flag {
+            name: "ip-quota",
+            value: "N/DURATION[;burst=B]",
+            default: Some("200/1s"),
+            meaning: "what one client address may ask",
+        };
+        let trust_proxy = Flag {
+            name: "trust-proxy",
+            value: "CIDR[,CIDR…]",
+            default: None,
+            meaning: "the proxies whose forwarding header is believed",
+        };
+        let trust_header = Flag {
+            name: "trust-header",
+            value: "x-forwarded-for|forwarded",
+            default: Some("x-forwarded-for"),
+            meaning: "the only forwarding header that is read",
+        };
+        Ok(Self {
+            ip_quota: source.take(&ip_quota, quota::quota)?,
+            trust_proxy: source
+                .take_optional(&trust_proxy, ranges)?
+                .unwrap_or_default(),
+            trust_header: source.take(&trust_header, header)?,
+        })
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is no address: write one such as 127.0.0.1:3000 or [::1]:0"))
+}
+
+fn ranges(text: &str) -> Result<Vec<String>, String> {
+    let range = |range: &str| match range.trim().parse::<Cidr>() {
+        Ok(range) => Ok(range.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    text.split(',').map(range).collect()
+}
+
+fn header(text: &str) -> Result<TrustHeader, String> {
+    match text {
+        "x-forwarded-for" => Ok(TrustHeader::XForwardedFor),
+        "forwarded" => Ok(TrustHeader::Forwarded),
+        _ => Err(format!(
+            "{text:?} is no such header: write x-forwarded-for or forwarded"
+        )),
+    }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    match text {
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
+        _ => Err(format!("{text:?} is no format: write text or json")),
+    }
+}

@@ -1,0 +1,26 @@
+//! The hosts: each mounts the same stack in its own way.
+
+mod admin;
+mod axum;
+mod hyper;
+mod router;
+mod start;
+mod tonic;
+mod web_socket;
+
+pub use self::{axum::main as axum, hyper::main as hyper, tonic::main as tonic};
+
+use std::net::SocketAddr;
+
+/// Lines to paste.
+fn curl(address: SocketAddr) -> String {
+    let at = format!("http://{address}");
+    format!(
+        "try
+  curl -i {at}/orders/7
+  curl -i {at}/nothing/here
+  curl -i {at}/orders -H 'content-type: application/json' -d '{{\"item\":\"\",\"quantity\":0}}'
+  curl -i {at}/panic
+  curl -N {at}/events"
+    )
+}

@@ -1,0 +1,44 @@
+//! One small service behind the whole suite, on axum, hyper and tonic, and a tour of it.
+//!
+//! Start with [`stack`](../src/tower_ready_examples/stack.rs.html): it is what a service copies. The
+//! rest is a service that orders teapots, three hosts, and a client that shows what comes back.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `stack.rs` | the layers, assembled once for all hosts, with the reason for each place |
+//! | `orders.rs` | the domain, which knows neither a host nor a layer |
+//! | `http/`, `grpc.rs` | what its routes and methods do, on any host |
+//! | `host/` | axum, hyper and tonic: how each mounts the stack, starts and ends |
+//! | `flags/` | the settings, from flags and the environment |
+//! | `tour/` | a client that drives the service step by step |
+//!
+//! `observe.rs` and `leave.rs` stand in for the crates obs and shutdown, and go when those come.
+
+mod flags;
+mod grpc;
+pub mod host;
+mod http;
+mod leave;
+mod listen;
+mod log;
+mod observe;
+mod orders;
+mod slow;
+mod stack;
+//pub mod tour;
+
+/// The generated gRPC code of `proto/orders.proto`.
+#[allow(
+    missing_docs,
+    unused_qualifications,
+    clippy::all,
+    clippy::exhaustive_structs,
+    clippy::must_use_candidate,
+    reason = "generated code keeps its own style"
+)]
+pub mod proto {
+    include!("proto/orders.v1.rs");
+
+    /// The descriptors of the service, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!("proto/orders.v1.bin");
+}

@@ -1,0 +1,84 @@
+//! The layers, assembled once, for every host.
+//!
+//! This is the file to copy. Each policy is made here and lives as long as the service; a layer is
+//! a handle of its policy, so it does not matter how often a host applies it: axum does so for each
+//! connection, and all of them count as one.
+
+use std::time::Duration;
+
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_ready_problem::{DrainLayer, ProblemLayer, Problems};
+use tower_ready_ratelimit::{Policy, RateLimitLayer, RateLimiter, key::Address};
+
+use crate::{
+    flags::{Refusal, StackFlags, TrustHeader},
+    observe::ObserveLayer,
+};
+
+const MIB: usize = 1024 * 1024;
+
+/// The policies of all layers.
+#[derive(Clone, Debug)]
+pub(crate) struct Stack {
+    problems: Problems,
+    by_address: RateLimiter,
+}
+
+/// The layers of every host, the outermost first.
+pub(crate) type Layers = (DrainLayer, ObserveLayer, ProblemLayer, RateLimitLayer);
+
+/// The layers of an HTTP service: gRPC has a limit of its own for each message.
+pub(crate) type HttpLayers = (Layers, RequestBodyLimitLayer);
+
+impl Stack {
+    /// Makes every policy, and checks what it was told.
+    pub(crate) fn new(flags: &StackFlags) -> Result<Self, Refusal> {
+        let problems = Problems::builder()
+            .domain("orders.example")
+            .build()
+            .map_err(|error| Refusal::new("problems", error))?;
+
+        // Where each of the hosts leaves the peer's address.
+        let mut client = Address::peer().axum().tonic().trust(&flags.trust_proxy);
+        if flags.trust_header == TrustHeader::Forwarded {
+            client = client.forwarded();
+        }
+        let by_address = RateLimiter::builder()
+            .policy(Policy::new("address", flags.ip_quota).key(client))
+            .build()
+            .map_err(|error| Refusal::new("--ip-quota", error))?;
+
+        Ok(Self {
+            problems,
+            by_address,
+        })
+    }
+
+    /// The layers of every host, the outermost first, and why each lies where it does.
+    pub(crate) fn layers(&self) -> Layers {
+        (
+            // Outside of all that may answer before it has read an upload. A client that is still
+            // sending would lose such an answer with its connection.
+            DrainLayer::new()
+                .bytes(16 * MIB as u64)
+                .time(Duration::from_secs(2)),
+            // One id for all that follows, and a line for every answer as the caller gets it.
+            ObserveLayer,
+            // Below the id, which it writes into every problem; above all that may fail or refuse.
+            self.problems.layer(),
+            // Before the work, and later before authentication, which costs more than counting.
+            self.by_address.layer(),
+        )
+    }
+
+    /// The layers of an HTTP service.
+    pub(crate) fn http_layers(&self) -> HttpLayers {
+        // Right outside of the handlers: only they read bodies.
+        (self.layers(), RequestBodyLimitLayer::new(MIB))
+    }
+
+    /// How this service speaks of its problems.
+    pub(crate) const fn problems(&self) -> &Problems {
+        &self.problems
+    }
+}
