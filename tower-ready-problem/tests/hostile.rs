@@ -238,7 +238,10 @@ proptest! {
             serde_json::from_slice(answer(problem.clone(), None).body()).unwrap();
         prop_assert_eq!(&json["detail"], &detail);
         prop_assert_eq!(&json["member"], &member);
-        prop_assert_eq!(&json["errors"][0]["pointer"], &format!("#{pointer}"));
+        // RFC 6901 §6: a pointer in a fragment is percent-encoded, as a message of gRPC is.
+        let fragment: HeaderValue = json["errors"][0]["pointer"].as_str().unwrap().parse().unwrap();
+        let decoded = tower_ready_core::grpc::decode_message(&fragment);
+        prop_assert_eq!(decoded, format!("#{pointer}"));
         let grpc = answer(problem, Some("application/grpc"));
         let message = tower_ready_core::grpc::decode_message(&grpc.headers()["grpc-message"]);
         prop_assert!(detail.starts_with(&message));
