@@ -272,3 +272,12 @@ async fn what_described_the_body_goes_with_it() {
     assert_eq!(headers["content-range"], "bytes */47");
     assert_eq!(headers["x-own"], "kept");
 }
+
+#[tokio::test]
+async fn the_log_has_a_failure_in_whatever_encoding_it_was_told() {
+    let text = Full::<Bytes>::from(&b"f\xe4llt aus"[..]);
+    let bare = Response::builder().status(500).body(text).unwrap();
+    let problem = json(&behind_the_layer("application/json", Ok(bare)).await);
+    assert!(problem["error_id"].is_string());
+    assert_eq!(problem.get("detail"), None);
+}

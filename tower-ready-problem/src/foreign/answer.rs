@@ -196,13 +196,15 @@ pub(crate) fn problem(parts: &Parts, text: Vec<u8>, protocol: Protocol) -> Probl
     if let Some(delay) = retry_after(&parts.headers) {
         problem = problem.retry_after(delay);
     }
-    let text = String::from_utf8(text)
-        .ok()
-        .filter(|text| !text.trim().is_empty());
-    let Some(text) = text else { return problem };
-    if problem.http_status().is_server_error() {
-        return problem.internal(text);
+    if text.trim_ascii().is_empty() {
+        return problem;
     }
+    if problem.http_status().is_server_error() {
+        return problem.internal(String::from_utf8_lossy(&text).into_owned());
+    }
+    let Ok(text) = String::from_utf8(text) else {
+        return problem;
+    };
     // RFC 9110 §15.5.16: say which media type would do. Frameworks say so in their text alone.
     let named = media_type_in(&text).filter(|_| parts.status == StatusCode::UNSUPPORTED_MEDIA_TYPE);
     if let Some(media_type) = named.filter(|_| !parts.headers.contains_key(ACCEPT)) {
