@@ -58,10 +58,10 @@ async fn upload(address: SocketAddr) -> io::Result<String> {
     answer(&mut stream).await
 }
 
-/// Reads as far as the end of a head.
+/// Reads one answer, whose body is a JSON object.
 async fn answer(stream: &mut TcpStream) -> io::Result<String> {
     let mut answer = Vec::new();
-    while !answer.windows(4).any(|window| window == b"\r\n\r\n") {
+    while !answer.ends_with(b"}") {
         if stream.read_buf(&mut answer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -96,6 +96,22 @@ each_host! {
             let answer = patiently(upload(server.address())).await.unwrap();
             assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
         }
+    }
+
+    /// An upload that was read to its end leaves a connection in order.
+    #[hosts(axum, hyper)]
+    async fn the_connection_lives_on(host) {
+        let layers = ServiceBuilder::new().layer(DrainLayer::new()).layer(unauthorized());
+        let server = host.serve(layers.into_inner()).await;
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        for _ in 0..3 {
+            let head = format!("POST /probe/a HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", 50 * KIB);
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(&vec![b'x'; 50 * KIB]).await.unwrap();
+            let answer = patiently(answer(&mut stream)).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        }
+        assert_eq!(server.counts().connections, 1);
     }
 
     #[hosts(axum, hyper)]
@@ -534,4 +550,22 @@ fn a_request_without_a_body_costs_no_allocation() {
         assert!(futures_poll(call.as_mut()).is_ready());
     };
     assert_eq!(alloc::count(call).count, 0);
+}
+
+#[test]
+fn a_request_with_a_body_that_is_read_costs_one() {
+    let mut service = DrainLayer::new().layer(service_fn(|request: Request<DrainBody<_>>| {
+        let mut body = request.into_body();
+        assert!(futures_poll(Pin::new(&mut body.frame())).is_ready());
+        assert!(body.is_end_stream());
+        ready(Ok::<Response<AnswerBody<Full<Bytes>>>, Infallible>(
+            Response::default(),
+        ))
+    }));
+    let request = post(Full::new(Bytes::from_static(b"upload")));
+    let call = || {
+        let mut call = std::pin::pin!(service.call(request));
+        assert!(futures_poll(call.as_mut()).is_ready());
+    };
+    assert_eq!(alloc::count(call).count, 1);
 }
