@@ -1,0 +1,119 @@
+use std::{
+    fmt,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_ready_core::{Deadline, GuardedFuture, Head};
+use tower_ready_problem::Caller;
+use tower_service::Service;
+
+use crate::{Breaker, BreakerBody, BreakerFuture, Rejected, guard::Watch};
+
+/// The service of a [`BreakerLayer`](crate::BreakerLayer).
+///
+/// It is ready when the inner service is, and at once when the circuit lets nothing through: then
+/// the inner service is left alone, and the next call is rejected, even if the circuit could be
+/// tried by then. An error of the inner service's readiness is a failure too, and is passed on.
+pub struct BreakerService<S> {
+    inner: S,
+    breaker: Breaker,
+    /// The circuit let nothing through when this service was asked whether it is ready.
+    is_shut: bool,
+}
+
+impl<S> BreakerService<S> {
+    /// Guards a service.
+    pub const fn new(inner: S, breaker: Breaker) -> Self {
+        Self {
+            inner,
+            breaker,
+            is_shut: false,
+        }
+    }
+
+    /// The inner service.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service; calls of it go past the breaker.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, Q, B> Service<Request<Q>> for BreakerService<S>
+where
+    S: Service<Request<Q>, Response = Response<B>>,
+    S::Error: 'static,
+    B: Body<Data = Bytes>,
+    B::Error: 'static,
+{
+    type Response = Response<BreakerBody<B>>;
+    type Error = S::Error;
+    type Future = BreakerFuture<S::Future>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.is_shut = !self.breaker.lets_pass();
+        if self.is_shut {
+            return Poll::Ready(Ok(()));
+        }
+        let readied = ready!(self.inner.poll_ready(cx));
+        if readied.is_err() {
+            self.breaker.fail_unready();
+        }
+        Poll::Ready(readied)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        let admitted = if self.is_shut {
+            Err(self.breaker.refuse())
+        } else {
+            self.breaker.try_acquire()
+        };
+        match admitted {
+            Ok(permit) => {
+                let deadline = Deadline::of(request.extensions());
+                let method = request.method().clone();
+                let call = self.inner.call(request);
+                BreakerFuture::inner(GuardedFuture::new(
+                    &method,
+                    call,
+                    Watch::new(permit, deadline),
+                ))
+            }
+            Err(rejected) => BreakerFuture::answer(reject(&rejected, &request)),
+        }
+    }
+}
+
+#[cold]
+pub(crate) fn reject<Q>(rejected: &Rejected, request: &Request<Q>) -> Response<Bytes> {
+    rejected.answer(&Head::of(request), &Caller::of(request))
+}
+
+/// Readiness is of one instance: a clone has yet to ask.
+impl<S: Clone> Clone for BreakerService<S> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.breaker.clone())
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for BreakerService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BreakerService")
+            .field("inner", &self.inner)
+            .field("breaker", &self.breaker)
+            .finish_non_exhaustive()
+    }
+}
