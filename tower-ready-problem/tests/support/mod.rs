@@ -44,7 +44,7 @@ pub(crate) struct RejectService<S> {
 
 impl<S, Q, B> Service<Request<Q>> for RejectService<S>
 where
-    S: Service<Request<Q>, Response = Response<B>>,
+    S: Service<Request<Q>, Response = Response<B>> + Clone,
 {
     type Response = Response<AnswerBody<B>>;
     type Error = S::Error;
@@ -55,6 +55,8 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
+        // A permit that the inner service took in `poll_ready` goes back with the instance.
+        self.inner = self.inner.clone();
         AnswerFuture::answer((self.reject.0)().answer(&Caller::of(&request)))
     }
 }
