@@ -53,6 +53,7 @@ mod server;
 #[cfg(feature = "alloc")]
 pub mod alloc;
 pub mod contract;
+pub mod fits;
 pub mod hosts;
 pub mod logs;
 pub mod probe;

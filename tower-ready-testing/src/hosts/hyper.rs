@@ -55,21 +55,43 @@ impl Hyper {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let (listener, address) = listen().await;
         let probe = Probe::new();
+        let inner = probe.http();
+        self.serve_service(move || layer.layer(inner.clone()), probe)
+            .await
+    }
+
+    /// Serves a service of the test's own, made anew for each connection.
+    pub async fn serve_service<S, B>(
+        &self,
+        make: impl Fn() -> S + Send + 'static,
+        probe: Probe,
+    ) -> Server
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let (listener, address) = listen().await;
         let counted = probe.clone();
         Server::run(address, Speaks::Http, probe, |stop| {
-            accept(listener, layer, counted, stop)
+            accept(listener, make, counted, stop)
         })
     }
 }
 
-async fn accept<L, B>(listener: TcpListener, layer: L, probe: Probe, stop: StopSignal)
-where
-    L: Layer<HttpProbe> + Send + 'static,
-    L::Service: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    <L::Service as Service<Request<Incoming>>>::Error: Into<BoxError>,
-    <L::Service as Service<Request<Incoming>>>::Future: Send + 'static,
+async fn accept<S, B>(
+    listener: TcpListener,
+    make: impl Fn() -> S + Send + 'static,
+    probe: Probe,
+    stop: StopSignal,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
     B: Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<BoxError>,
@@ -85,13 +107,13 @@ where
         };
         probe.connected();
         let _ = stream.set_nodelay(true);
-        let service = WithPeer {
-            inner: layer.layer(probe.http()),
+        let service = TowerToHyperService::new(WithPeer {
+            inner: make(),
             peer,
-        };
+        });
         let server = auto::Builder::new(TokioExecutor::new());
         let connection = server
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+            .serve_connection(TokioIo::new(stream), service)
             .into_owned();
         connections.spawn(graceful.watch(connection));
     }

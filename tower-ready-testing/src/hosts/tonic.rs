@@ -47,17 +47,34 @@ impl Tonic {
         B::Error: Into<BoxError>,
     {
         let probe = Probe::new();
-        let service = probe.grpc();
-        let router = TonicServer::builder()
-            .accept_http1(true)
-            .layer(layer)
-            .add_service(service);
-        let (listener, address) = listen().await;
-        let counted = probe.clone();
-        Server::run(address, Speaks::Grpc, probe, |stop| {
-            serve(listener, router, counted, stop)
-        })
+        let router = builder().layer(layer).add_service(probe.grpc());
+        start(router, probe).await
     }
+
+    /// Serves gRPC services of the test's own.
+    pub async fn serve_routes(&self, routes: Routes, probe: Probe) -> Server {
+        start(builder().layer(Identity::new()).add_routes(routes), probe).await
+    }
+}
+
+fn builder() -> TonicServer {
+    TonicServer::builder().accept_http1(true)
+}
+
+async fn start<L, B>(router: Router<Stack<L, Identity>>, probe: Probe) -> Server
+where
+    L: Layer<Routes> + Clone + Send + 'static,
+    L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    <L::Service as Service<Request<Body>>>::Future: Send,
+    <L::Service as Service<Request<Body>>>::Error: Into<BoxError> + Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (listener, address) = listen().await;
+    let counted = probe.clone();
+    Server::run(address, Speaks::Grpc, probe, |stop| {
+        serve(listener, router, counted, stop)
+    })
 }
 
 async fn serve<L, B>(
