@@ -25,7 +25,7 @@ mod observe;
 mod orders;
 mod slow;
 mod stack;
-//pub mod tour;
+pub mod tour;
 
 /// The generated gRPC code of `proto/orders.proto`.
 #[allow(

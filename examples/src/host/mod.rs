@@ -9,6 +9,7 @@ mod tonic;
 mod web_socket;
 
 pub use self::{axum::main as axum, hyper::main as hyper, tonic::main as tonic};
+pub(crate) use self::{axum::serve as serve_axum, tonic::serve as serve_tonic};
 
 use std::net::SocketAddr;
 
