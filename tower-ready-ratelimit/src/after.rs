@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::Response;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tower_ready_core::{End, Guard, Instant, grpc::Code};
 
 use crate::{
@@ -13,10 +13,7 @@ use crate::{
     store::{Change, Demand, Store},
 };
 
-/// Rides along with the answer. For a limiter whose policies end with the decision it is empty, and
-/// costs a null check.
-pub(crate) struct Ending<St: Store>(Option<Box<After<St>>>);
-
+/// What is left to do for one request. Boxed, and only made for policies that leave something.
 pub(crate) struct After<St: Store> {
     limiter: Shared<St>,
     permits: Vec<Permit>,
@@ -27,6 +24,15 @@ pub(crate) struct After<St: Store> {
     answer: Option<Answer>,
 }
 
+/// Rides along with the answer, without the store's type: bodies should be easy to name.
+pub(crate) struct Ending(Box<dyn Exchange>);
+
+trait Exchange: Send + Sync {
+    fn head(&mut self, status: StatusCode, headers: &HeaderMap);
+    fn data(&mut self, bytes: usize);
+    fn end(self: Box<Self>, end: &End<'_>);
+}
+
 /// Units that were taken for now.
 #[derive(Clone, Copy)]
 struct Reserved {
@@ -34,75 +40,62 @@ struct Reserved {
     demand: Demand,
 }
 
-impl<St: Store> Ending<St> {
-    pub(crate) const fn nothing() -> Self {
-        Self(None)
+impl<St: Store> After<St> {
+    pub(crate) const fn new(limiter: Shared<St>) -> Self {
+        Self {
+            limiter,
+            permits: Vec::new(),
+            reserved: Vec::new(),
+            usage: None,
+            bytes: 0,
+            grpc: false,
+            answer: None,
+        }
     }
 
-    fn after(&mut self, limiter: &Shared<St>) -> &mut After<St> {
-        self.0.get_or_insert_with(|| {
-            Box::new(After {
-                limiter: limiter.clone(),
-                permits: Vec::new(),
-                reserved: Vec::new(),
-                usage: None,
-                bytes: 0,
-                grpc: false,
-                answer: None,
-            })
-        })
-    }
-
-    pub(crate) fn hold(&mut self, limiter: &Shared<St>, permit: Permit) {
-        self.after(limiter).permits.push(permit);
+    pub(crate) fn hold(&mut self, permit: Permit) {
+        self.permits.push(permit);
     }
 
     /// Remembers what was taken, for a policy that may put some of it back.
-    pub(crate) fn reserve(&mut self, limiter: &Shared<St>, rule: usize, demand: Demand) {
-        let after = self.after(limiter);
-        after.reserved.push(Reserved { rule, demand });
-        if limiter.rules[rule].policy.settle == Some(Settle::Usage) {
-            after.usage.get_or_insert_default();
+    pub(crate) fn reserve(&mut self, rule: usize, demand: Demand) {
+        if self.limiter.rules[rule].policy.settle == Some(Settle::Usage) {
+            self.usage.get_or_insert_default();
         }
+        self.reserved.push(Reserved { rule, demand });
     }
 
     /// What the handler should find in the extensions of its request.
     pub(crate) fn usage(&self) -> Option<Usage> {
-        self.0.as_ref()?.usage.clone()
+        self.usage.clone()
     }
 
     /// The protocol of the caller: a gRPC answer tells its code late.
-    pub(crate) fn set_grpc(&mut self, grpc: bool) {
-        if let Some(after) = &mut self.0 {
-            after.grpc = grpc;
-        }
+    pub(crate) const fn set_grpc(&mut self, grpc: bool) {
+        self.grpc = grpc;
     }
 
-    pub(crate) const fn is_nothing(&self) -> bool {
-        self.0.is_none()
+    pub(crate) fn ending(self: Box<Self>) -> Ending {
+        Ending(self)
     }
 }
 
-impl<St: Store> Guard for Ending<St> {
-    fn head<B>(&mut self, response: &mut Response<B>) {
-        let Some(after) = &mut self.0 else { return };
-        let code = response.headers().get("grpc-status");
-        after.answer = match (after.grpc, code) {
-            (false, _) => Some(Answer::new(Some(response.status()), None)),
+impl<St: Store> Exchange for After<St> {
+    fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.answer = match (self.grpc, headers.get("grpc-status")) {
+            (false, _) => Some(Answer::new(Some(status), None)),
             (true, Some(code)) => Some(Answer::new(None, Some(known(code)))),
             (true, None) => None,
         };
     }
 
     fn data(&mut self, bytes: usize) {
-        if let Some(after) = &mut self.0 {
-            after.bytes = after.bytes.saturating_add(bytes as u64);
-        }
+        self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
-    fn end(mut self, end: End<'_>) {
-        if let Some(mut after) = self.0.take() {
-            after.answer = after.answer.or(match end {
+    fn end(mut self: Box<Self>, end: &End<'_>) {
+        if self.answer.is_none() {
+            self.answer = match end {
                 End::Trailers(trailers) => {
                     let code = trailers.get("grpc-status").map_or(Code::Unknown, known);
                     Some(Answer::new(None, Some(code)))
@@ -111,14 +104,28 @@ impl<St: Store> Guard for Ending<St> {
                 End::Complete => Some(Answer::new(None, Some(Code::Unknown))),
                 End::Error(_) | End::Panicked => Some(Answer::new(None, None)),
                 End::Dropped => None,
-            });
-            after.close();
+            };
         }
+        self.close();
+    }
+}
+
+impl Guard for Ending {
+    fn head<B>(&mut self, response: &mut Response<B>) {
+        self.0.head(response.status(), response.headers());
+    }
+
+    fn data(&mut self, bytes: usize) {
+        self.0.data(bytes);
+    }
+
+    fn end(self, end: End<'_>) {
+        self.0.end(&end);
     }
 }
 
 impl<St: Store> After<St> {
-    fn close(self) {
+    fn close(&self) {
         let now = Instant::now();
         for Reserved { rule, demand } in &self.reserved {
             let policy = &self.limiter.rules[*rule].policy;
@@ -145,16 +152,12 @@ impl<St: Store> After<St> {
 }
 
 /// A code that is none is `UNKNOWN`, as gRPC says.
-fn known(value: &http::HeaderValue) -> Code {
+fn known(value: &HeaderValue) -> Code {
     Code::from_header(value).unwrap_or(Code::Unknown)
 }
 
-impl<St: Store> fmt::Debug for Ending<St> {
+impl fmt::Debug for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let after = self.0.as_ref();
-        f.debug_struct("Ending")
-            .field("permits", &after.map_or(0, |after| after.permits.len()))
-            .field("reserved", &after.map_or(0, |after| after.reserved.len()))
-            .finish_non_exhaustive()
+        f.write_str("Ending(..)")
     }
 }

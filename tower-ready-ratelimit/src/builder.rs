@@ -122,6 +122,7 @@ impl<St: Store> RateLimiterBuilder<St> {
         let items: Option<Vec<_>> = self.policies.iter().map(item).collect();
         Ok(RateLimiter(Shared(Arc::new(Inner {
             policy_line: items.map(|items| policy_line(items.into_iter())),
+            is_simple: is_simple(&self.policies) && self.exempt.is_empty() && !self.exposes,
             has_shadows: self.policies.iter().any(|policy| policy.shadow),
             rules: self
                 .policies
@@ -135,6 +136,16 @@ impl<St: Store> RateLimiterBuilder<St> {
             observer: self.observer,
         }))))
     }
+}
+
+fn is_simple(policies: &[Policy]) -> bool {
+    let [policy] = policies else { return false };
+    matches!(policy.limit, Limit::Rate(_))
+        && !policy.shadow
+        && policy.plans.is_none()
+        && policy.penalty.is_none()
+        && policy.counts.is_none()
+        && policy.settle.is_none()
 }
 
 /// What a policy of a quota says in `RateLimit-Policy`, whoever asks.

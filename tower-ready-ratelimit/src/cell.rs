@@ -35,8 +35,9 @@ impl QuotaCell {
     pub(crate) fn get(&self) -> Quota {
         loop {
             let before = self.version.load(Acquire);
-            let [count, burst, period, step, parts, tolerance, part] =
-                [0, 1, 2, 3, 4, 5, 6].map(|word: usize| self.words[word].load(Relaxed));
+            let word = |at: usize| self.words[at].load(Relaxed);
+            let (count, burst, period) = (word(0), word(1), word(2));
+            let (step, parts, tolerance, part) = (word(3), word(4), word(5), word(6));
             fence(Acquire);
             if before.is_multiple_of(2) && self.version.load(Relaxed) == before {
                 let rate = Rate {

@@ -1,6 +1,6 @@
 //! The decision about one request.
 
-use std::{fmt, mem, pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, time::Duration};
 
 use http::HeaderValue;
 use tower_ready_core::{Instant, LocalRejection};
@@ -10,8 +10,8 @@ use tower_ready_problem::{
 };
 
 use crate::{
-    Decision, Head, KeyHash, Reason,
-    after::Ending,
+    Decision, Fields, Head, KeyHash, Reason,
+    after::After,
     decision::Standing,
     event::Event,
     fields::{Item, Lines},
@@ -24,7 +24,7 @@ use crate::{
 /// What becomes of a request.
 pub(crate) enum Step<St: Store> {
     Pass(Pass<St>),
-    Refuse(Refusal),
+    Refuse(Box<Refusal>),
     /// A plan is on its way; then the decision begins anew.
     Fetch(Fetch),
     /// The store is being asked.
@@ -33,8 +33,8 @@ pub(crate) enum Step<St: Store> {
 
 pub(crate) struct Pass<St: Store> {
     pub(crate) lines: Lines,
-    pub(crate) ending: Ending<St>,
-    pub(crate) decision: Option<Decision>,
+    pub(crate) after: Option<Box<After<St>>>,
+    pub(crate) decision: Option<Box<Decision>>,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(crate) struct Trip<St: Store> {
     now: Instant,
     demands: Vec<Demand>,
     rules: Vec<u8>,
-    ending: Ending<St>,
+    after: Option<Box<After<St>>>,
 }
 
 /// The demands of one request. There is room for as many as there are policies, on the stack.
@@ -70,30 +70,98 @@ struct Answered<'a> {
 
 enum Gathered {
     Ready,
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     Fetch(Fetch),
 }
 
 impl<St: Store> Shared<St> {
-    /// Decides, with room for the policies that there are.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decide(&self, head: &Head<'_>, fetch: bool) -> Step<St> {
-        match self.rules.len() {
-            1 => self.decide_among::<1>(head, fetch),
-            2 => self.decide_among::<2>(head, fetch),
+        match &*self.rules {
+            [rule] if self.is_simple => self.decide_simply(rule, head),
+            [_, _] => self.decide_among::<2>(head, fetch),
             _ => self.decide_among::<8>(head, fetch),
         }
     }
 
-    #[inline]
+    /// One policy of a quota that ends with the decision: what most limiters are, without the
+    /// detour that a set takes.
+    #[inline(always)]
+    fn decide_simply(&self, rule: &Rule, head: &Head<'_>) -> Step<St> {
+        if !rule.applies(head) {
+            return Step::Pass(Pass::nothing());
+        }
+        let now = Instant::now();
+        let key = match rule.who(head) {
+            Who::Key(key) => key,
+            Who::Nobody => return Step::Pass(Pass::nothing()),
+            Who::Unknown => return Step::Refuse(self.refuse_unknown(rule)),
+        };
+        let demand = [Demand {
+            key,
+            quota: rule.quota.get(),
+            units: rule.units(head),
+            debt: rule.policy.debt,
+        }];
+        let mut reading = [Reading::default()];
+        let taking = self.store.take(now, &demand, &mut reading);
+        if let (Taking::Done(true), Fields::None) = (&taking, self.fields) {
+            rule.counters.allowed.add_one();
+            return Step::Pass(Pass::nothing());
+        }
+        self.conclude_simply(now, &demand, &reading, taking)
+    }
+
+    #[inline(never)]
+    fn conclude_simply(
+        &self,
+        now: Instant,
+        demands: &[Demand; 1],
+        readings: &[Reading; 1],
+        taking: Taking<St::Trip>,
+    ) -> Step<St> {
+        let rules = &[0];
+        match taking {
+            Taking::Done(taken) => {
+                let answered = Answered {
+                    now,
+                    demands,
+                    rules,
+                    readings,
+                };
+                self.conclude(&answered, taken, None)
+            }
+            Taking::Trip(future) => self.trip(future, now, demands, rules, None),
+        }
+    }
+
+    #[cold]
+    fn trip(
+        &self,
+        future: St::Trip,
+        now: Instant,
+        demands: &[Demand],
+        rules: &[u8],
+        after: Option<Box<After<St>>>,
+    ) -> Step<St> {
+        Step::Trip(Box::new(Trip {
+            future: Box::pin(future),
+            now,
+            demands: demands.to_vec(),
+            rules: rules.to_vec(),
+            after,
+        }))
+    }
+
+    #[inline(never)]
     fn decide_among<const N: usize>(&self, head: &Head<'_>, fetch: bool) -> Step<St> {
         if self.exempt.iter().any(|exempt| exempt(head)) {
             return Step::Pass(Pass::nothing());
         }
         let now = Instant::now();
         let mut set = Set::<N>::new();
-        let mut ending = Ending::nothing();
-        match self.gather(head, now, fetch, &mut set, &mut ending) {
+        let mut after = None;
+        match self.gather(head, now, fetch, &mut set, &mut after) {
             Gathered::Ready => {}
             Gathered::Refused(refusal) => return Step::Refuse(refusal),
             Gathered::Fetch(fetch) => return Step::Fetch(fetch),
@@ -108,19 +176,16 @@ impl<St: Store> Shared<St> {
                     rules: &set.rules[..set.len],
                     readings,
                 };
-                let step = self.conclude(&answered, taken, ending);
+                let step = self.conclude(&answered, taken, after);
                 if self.has_shadows && matches!(step, Step::Pass(_)) {
                     self.look_on(head, now);
                 }
                 step
             }
-            Taking::Trip(future) => Step::Trip(Box::new(Trip {
-                future: Box::pin(future),
-                now,
-                demands: set.demands[..set.len].to_vec(),
-                rules: set.rules[..set.len].to_vec(),
-                ending,
-            })),
+            Taking::Trip(future) => {
+                let (demands, rules) = (&set.demands[..set.len], &set.rules[..set.len]);
+                self.trip(future, now, demands, rules, after)
+            }
         }
     }
 
@@ -132,7 +197,7 @@ impl<St: Store> Shared<St> {
         now: Instant,
         fetch: bool,
         set: &mut Set<N>,
-        ending: &mut Ending<St>,
+        after: &mut Option<Box<After<St>>>,
     ) -> Gathered {
         for (at, rule) in self.rules.iter().enumerate() {
             if rule.policy.shadow || !rule.applies(head) {
@@ -150,7 +215,7 @@ impl<St: Store> Shared<St> {
             }
             if let Some(permits) = &rule.permits {
                 match permits.acquire(key) {
-                    Some((permit, _)) => ending.hold(self, permit),
+                    Some((permit, _)) => self.after(after).hold(permit),
                     None => {
                         let wait = rule.strike(key, now, Duration::from_secs(1));
                         let reason = Reason::Concurrency;
@@ -184,8 +249,8 @@ impl<St: Store> Shared<St> {
                     readings: &readings,
                 };
                 let taken = readings.iter().all(Reading::had_enough);
-                let ending = mem::replace(&mut trip.ending, Ending::nothing());
-                self.conclude(&answered, taken, ending)
+                let after = trip.after.take();
+                self.conclude(&answered, taken, after)
             }
             Ok(_) => self.store_failed(&StoreError::new("it answered for another set")),
             Err(error) => self.store_failed(&error),
@@ -193,7 +258,12 @@ impl<St: Store> Shared<St> {
     }
 
     #[inline]
-    fn conclude(&self, set: &Answered<'_>, taken: bool, mut ending: Ending<St>) -> Step<St> {
+    fn conclude(
+        &self,
+        set: &Answered<'_>,
+        taken: bool,
+        mut after: Option<Box<After<St>>>,
+    ) -> Step<St> {
         if !taken {
             return Step::Refuse(self.refuse(set));
         }
@@ -202,16 +272,21 @@ impl<St: Store> Shared<St> {
             let rule = &self.rules[at];
             rule.counters.allowed.add_one();
             if rule.policy.counts.is_some() || rule.policy.settle.is_some() {
-                ending.reserve(self, at, *demand);
+                self.after(&mut after).reserve(at, *demand);
             }
         }
         Step::Pass(Pass {
-            lines: self
-                .fields
-                .lines(self.items(set, false), self.policy_line(set)),
-            ending,
+            lines: match self.fields {
+                Fields::None => Lines::None,
+                fields => fields.lines(self.items(set, false), self.policy_line(set)),
+            },
+            after,
             decision: self.expose(set, true),
         })
+    }
+
+    fn after<'a>(&self, after: &'a mut Option<Box<After<St>>>) -> &'a mut After<St> {
+        after.get_or_insert_with(|| Box::new(After::new(self.clone())))
     }
 
     /// The line that was written when the limiter was built, if it is still right.
@@ -245,19 +320,19 @@ impl<St: Store> Shared<St> {
             })
     }
 
-    fn expose(&self, set: &Answered<'_>, passed: bool) -> Option<Decision> {
+    fn expose(&self, set: &Answered<'_>, passed: bool) -> Option<Box<Decision>> {
         self.exposes.then(|| {
             let standing = |(rule, demand, reading): (usize, &Demand, &Reading)| Standing {
                 policy: self.rules[rule].policy.name.clone(),
                 level: reading.level(set.now, demand),
                 enough: reading.enough,
             };
-            Decision::new(set.standings().map(standing), passed)
+            Box::new(Decision::new(set.standings().map(standing), passed))
         })
     }
 
     #[cold]
-    fn refuse(&self, set: &Answered<'_>) -> Refusal {
+    fn refuse(&self, set: &Answered<'_>) -> Box<Refusal> {
         let mut longest = Some(Duration::ZERO);
         let mut problem = rejection(&QUOTA_EXCEEDED, Reason::Quota);
         for (at, demand, reading) in set.standings().filter(|(_, _, reading)| !reading.enough) {
@@ -274,22 +349,28 @@ impl<St: Store> Shared<St> {
                 problem.detail("it costs more than the quota allows at once, so it never passes")
             }
         };
-        Refusal {
+        Box::new(Refusal {
             problem,
             lines: self.fields.lines(self.items(set, true), None),
-            decision: self.expose(set, false),
-        }
+            decision: self.expose(set, false).map(|decision| *decision),
+        })
     }
 
     #[cold]
-    fn refuse_one(&self, rule: &Rule, key: KeyHash, reason: Reason, wait: Duration) -> Refusal {
+    fn refuse_one(
+        &self,
+        rule: &Rule,
+        key: KeyHash,
+        reason: Reason,
+        wait: Duration,
+    ) -> Box<Refusal> {
         self.tell_refused(rule, key, Some(wait), reason);
         let item = rule.permits.as_ref().map(|permits| Item::Permits {
             name: &rule.policy.name,
             each: permits.each(),
             left: 0,
         });
-        Refusal {
+        Box::new(Refusal {
             problem: rejection(&QUOTA_EXCEEDED, reason)
                 .violated_policy(rule.policy.name.clone())
                 .retry_after(wait),
@@ -300,32 +381,32 @@ impl<St: Store> Shared<St> {
                 _ => Lines::None,
             },
             decision: None,
-        }
+        })
     }
 
     #[cold]
-    fn refuse_unknown(&self, rule: &Rule) -> Refusal {
+    fn refuse_unknown(&self, rule: &Rule) -> Box<Refusal> {
         rule.counters.refused.add_one();
         self.observer.on_event(&Event::Missing {
             policy: &rule.policy.name,
         });
-        Refusal {
+        Box::new(Refusal {
             problem: rejection(&MALFORMED_REQUEST, Reason::Key)
                 .detail("the request does not say on whose behalf it comes"),
             lines: Lines::None,
             decision: None,
-        }
+        })
     }
 
     /// A refusal for a fault of ours is no `429`, which would blame the caller.
     #[cold]
     fn store_failed(&self, error: &StoreError) -> Step<St> {
         self.observer.on_event(&Event::StoreFailed { error });
-        Step::Refuse(Refusal {
+        Step::Refuse(Box::new(Refusal {
             problem: rejection(&UNAVAILABLE, Reason::Store).retry_after(Duration::from_secs(1)),
             lines: Lines::None,
             decision: None,
-        })
+        }))
     }
 
     fn tell_refused(&self, rule: &Rule, key: KeyHash, wait: Option<Duration>, reason: Reason) {
@@ -432,7 +513,7 @@ impl<St: Store> Pass<St> {
     pub(crate) const fn nothing() -> Self {
         Self {
             lines: Lines::None,
-            ending: Ending::nothing(),
+            after: None,
             decision: None,
         }
     }

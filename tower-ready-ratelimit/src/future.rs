@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::{
     Decision, Head, RateLimitBody,
-    after::Ending,
+    after::{After, Ending},
     decide::{Pass, Step},
     fields::Lines,
     limiter::Shared,
@@ -30,25 +30,25 @@ pin_project! {
         St: Store,
     {
         #[pin]
-        kind: Kind<S::Future, Waiting<S, B, St>, St>,
+        kind: Kind<S::Future, Waiting<S, B, St>>,
     }
 }
 
 pin_project! {
     #[project = KindProj]
-    enum Kind<F, W, St>
-    where
-        St: Store,
-    {
-        Inner {
-            #[pin]
-            future: GuardedFuture<F, Ending<St>>,
-            lines: Lines,
-            decision: Option<Decision>,
-        },
+    enum Kind<F, W> {
+        Plain { #[pin] future: F, lines: Lines },
+        Noted { #[pin] future: F, note: Note },
+        Watched { #[pin] future: GuardedFuture<F, Ending>, note: Note },
         Answer { response: Option<Response<Bytes>> },
         Waiting { waiting: W },
     }
+}
+
+/// What goes onto an answer that comes from inside.
+struct Note {
+    lines: Lines,
+    decision: Option<Box<Decision>>,
 }
 
 /// A request whose decision takes a trip. Boxed, since it is no path that has to be fast.
@@ -67,6 +67,12 @@ where
     St: Store,
 {
     #[inline]
+    pub(crate) const fn plain(future: S::Future, lines: Lines) -> Self {
+        Self {
+            kind: Kind::Plain { future, lines },
+        }
+    }
+
     pub(crate) fn pass(service: &mut S, request: Request<B>, pass: Pass<St>) -> Self {
         Self {
             kind: call(service, request, pass),
@@ -102,40 +108,64 @@ where
 }
 
 /// Calls the inner service with a request that may pass.
-#[inline]
-fn call<S, B, W, St>(
-    service: &mut S,
-    mut request: Request<B>,
-    pass: Pass<St>,
-) -> Kind<S::Future, W, St>
+fn call<S, B, W, St>(service: &mut S, mut request: Request<B>, pass: Pass<St>) -> Kind<S::Future, W>
 where
     S: Service<Request<B>>,
     St: Store,
 {
     let Pass {
         lines,
-        mut ending,
+        after,
         decision,
     } = pass;
-    if !ending.is_nothing() {
-        ending.set_grpc(Protocol::of(&request).is_grpc());
-        if let Some(usage) = ending.usage() {
-            request.extensions_mut().insert(usage);
-        }
-    }
     if let Some(decision) = &decision {
-        request.extensions_mut().insert(decision.clone());
+        request.extensions_mut().insert(Decision::clone(decision));
+    }
+    let note = Note { lines, decision };
+    match after {
+        None => Kind::Noted {
+            future: service.call(request),
+            note,
+        },
+        Some(after) => watched(service, request, note, after),
+    }
+}
+
+fn watched<S, B, W, St>(
+    service: &mut S,
+    mut request: Request<B>,
+    note: Note,
+    mut after: Box<After<St>>,
+) -> Kind<S::Future, W>
+where
+    S: Service<Request<B>>,
+    St: Store,
+{
+    after.set_grpc(Protocol::of(&request).is_grpc());
+    if let Some(usage) = after.usage() {
+        request.extensions_mut().insert(usage);
     }
     let method = request.method().clone();
-    Kind::Inner {
-        future: GuardedFuture::new(&method, service.call(request), ending),
-        lines,
-        decision,
+    Kind::Watched {
+        future: GuardedFuture::new(&method, service.call(request), after.ending()),
+        note,
+    }
+}
+
+impl Note {
+    #[inline]
+    fn write<B>(&mut self, response: &mut Response<B>) {
+        mem::take(&mut self.lines).insert_into(response.headers_mut());
+        if let Some(decision) = self.decision.take() {
+            response.extensions_mut().insert(*decision);
+        }
     }
 }
 
 impl<S, B, St: Store> Held<S, B, St> {
     /// Moves the decision on until it is made.
+    #[cold]
+    #[inline(never)]
     fn poll_decided(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.step = match &mut self.step {
@@ -160,23 +190,28 @@ where
     R: Body<Data = Bytes>,
     St: Store,
 {
-    type Output = Result<Response<RateLimitBody<R, St>>, S::Error>;
+    type Output = Result<Response<RateLimitBody<R>>, S::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let mut kind = self.as_mut().project().kind;
             let next = match kind.as_mut().project() {
-                KindProj::Inner {
-                    future,
-                    lines,
-                    decision,
-                } => {
+                KindProj::Plain { future, lines } => {
                     let mut response = ready!(future.poll(cx))?;
-                    std::mem::take(lines).insert_into(response.headers_mut());
-                    if let Some(decision) = decision.take() {
-                        response.extensions_mut().insert(decision);
+                    if !lines.is_none() {
+                        mem::take(lines).insert_into(response.headers_mut());
                     }
                     return Poll::Ready(Ok(response.map(RateLimitBody::inner)));
+                }
+                KindProj::Noted { future, note } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    note.write(&mut response);
+                    return Poll::Ready(Ok(response.map(RateLimitBody::inner)));
+                }
+                KindProj::Watched { future, note } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    note.write(&mut response);
+                    return Poll::Ready(Ok(response.map(RateLimitBody::watched)));
                 }
                 KindProj::Answer { response } => {
                     let response = response.take();
@@ -193,7 +228,7 @@ where
                     match held.step {
                         Step::Pass(pass) => call(&mut held.service, held.request, pass),
                         Step::Refuse(refusal) => Kind::Answer {
-                            response: Some(answer(refusal, &held.request)),
+                            response: Some(answer(*refusal, &held.request)),
                         },
                         // It was decided above.
                         Step::Fetch(_) | Step::Trip(_) => continue,
@@ -212,7 +247,9 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.kind {
-            Kind::Inner { .. } => "RateLimitFuture::Inner(..)",
+            Kind::Plain { .. } | Kind::Noted { .. } | Kind::Watched { .. } => {
+                "RateLimitFuture::Inner(..)"
+            }
             Kind::Answer { .. } => "RateLimitFuture::Answer(..)",
             Kind::Waiting { .. } => "RateLimitFuture::Waiting(..)",
         })

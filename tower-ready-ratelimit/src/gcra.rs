@@ -12,6 +12,7 @@ use crate::quota::{Quota, Rate, Span};
 
 impl Rate {
     /// The time that `units` take: exact, and for ever when it does not fit.
+    #[inline]
     fn time_of(&self, units: u64) -> Span {
         if units == 1 {
             return self.step;
@@ -28,6 +29,7 @@ impl Rate {
         }
     }
 
+    #[inline]
     fn add(&self, a: Span, b: Span) -> Span {
         let part = a.part + b.part;
         let carry = part >= self.den;
@@ -60,16 +62,33 @@ impl Rate {
         }
     }
 
-    /// Parts that another quota wrote, before this one took its place, are rounded up.
-    fn read(&self, stored: Span) -> Span {
-        if stored.part < self.den {
-            stored
-        } else {
-            Span {
-                nanos: stored.nanos.saturating_add(1),
+    /// When a bucket is full again that was written so.
+    ///
+    /// `debt` is how far below empty this quota lets a bucket fall. Whatever lies beyond that was
+    /// written under a quota that has since been swapped for this one, and nobody has to wait much
+    /// longer than an empty bucket of the quota that holds now. Parts of a nanosecond that the other
+    /// quota wrote are rounded up.
+    #[inline]
+    pub(crate) fn read(&self, now: Instant, stored: Span, debt: u64) -> Span {
+        let mut full = stored;
+        if full.part >= self.den {
+            full = Span {
+                nanos: full.nanos.saturating_add(1),
                 part: 0,
-            }
+            };
         }
+        if full.nanos.saturating_sub(now.as_nanos()) > self.tolerance.nanos {
+            let depth = self.add(self.tolerance, self.time_of(debt));
+            full = full.min(self.add(self.add(now.into(), depth), Span::SKEW));
+        }
+        full
+    }
+
+    /// When a bucket is full again after `units` were taken, if they are there.
+    #[inline]
+    pub(crate) fn take(&self, now: Span, full: Span, units: u64) -> Option<Span> {
+        let next = self.add(full.max(now), self.time_of(units));
+        (next <= self.add(now, self.tolerance) && self.den != 0).then_some(next)
     }
 }
 
@@ -113,22 +132,12 @@ pub struct Level {
 }
 
 impl Level {
-    /// Reads a bucket at a moment.
-    ///
-    /// `debt` is how far below empty this quota lets a bucket fall. Whatever lies beyond that was
-    /// written under a quota that has since been swapped for this one, and nobody has to wait much
-    /// longer than an empty bucket of the quota that holds now.
+    /// A bucket that reads so: see [`Rate::read`].
     pub(crate) fn read(quota: &Quota, now: Instant, stored: Span, debt: u64) -> Self {
-        let rate = quota.rate();
-        let mut full = rate.read(stored);
-        if full.nanos.saturating_sub(now.as_nanos()) > rate.tolerance.nanos {
-            let depth = rate.add(rate.tolerance, rate.time_of(debt));
-            full = full.min(rate.add(rate.add(now.into(), depth), Span::SKEW));
-        }
         Self {
             quota: *quota,
             now: now.as_nanos(),
-            full,
+            full: quota.rate().read(now, stored, debt),
         }
     }
 
@@ -140,11 +149,10 @@ impl Level {
     }
 
     /// The bucket after `units` were taken, if they are there.
+    #[cfg(test)]
     pub(crate) fn take(&self, units: u64) -> Option<Self> {
-        let rate = self.quota.rate();
-        let next = self.charge(units);
-        let limit = rate.add(self.now(), rate.tolerance);
-        (next.full <= limit && rate.den != 0).then_some(next)
+        let full = self.quota.rate().take(self.now(), self.full, units)?;
+        Some(Self { full, ..*self })
     }
 
     /// The bucket after `units` were taken, whether they were there or not.

@@ -32,7 +32,7 @@ pub struct Secret([u8; 16]);
 /// Hashes the callers of one policy: the policy's name has gone into the key, so that the same
 /// caller has another hash under each policy.
 #[derive(Clone, Copy)]
-pub(crate) struct KeyHasher(SipHasher13);
+pub(crate) struct KeyHasher(u64, u64);
 
 impl KeyHash {
     /// A hash made elsewhere: it has to be keyed and 128 bits of it have to be good.
@@ -95,14 +95,14 @@ impl Secret {
 
     pub(crate) fn hasher_for(self, policy: &str) -> KeyHasher {
         let derived = SipHasher13::new_with_key(&self.0).hash(policy.as_bytes());
-        KeyHasher(SipHasher13::new_with_key(&derived.as_bytes()))
+        KeyHasher(derived.h1, derived.h2)
     }
 }
 
 impl KeyHasher {
     #[inline]
     pub(crate) fn hash(&self, key: &[u8]) -> KeyHash {
-        let hash = self.0.hash(key);
+        let hash = SipHasher13::new_with_keys(self.0, self.1).hash(key);
         KeyHash(u128::from(hash.h2) << 64 | u128::from(hash.h1))
     }
 }

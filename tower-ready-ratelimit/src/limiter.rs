@@ -49,6 +49,8 @@ pub(crate) struct Inner<St: Store> {
     pub(crate) policy_line: Option<HeaderValue>,
     pub(crate) exposes: bool,
     pub(crate) has_shadows: bool,
+    /// One policy of a quota, with nothing that needs more than its bucket.
+    pub(crate) is_simple: bool,
     pub(crate) observer: Box<dyn OnRateLimit>,
 }
 

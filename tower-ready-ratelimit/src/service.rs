@@ -12,6 +12,7 @@ use tower_service::Service;
 use crate::{
     Head, RateLimitBody, RateLimitFuture, RateLimiter,
     decide::{Pass, Refusal, Step},
+    fields::Lines,
     limiter::Shared,
     policy::Predicate,
     store::{MemoryStore, Store},
@@ -67,7 +68,7 @@ where
     R::Error: 'static,
     St: Store,
 {
-    type Response = Response<RateLimitBody<R, St>>;
+    type Response = Response<RateLimitBody<R>>;
     type Error = S::Error;
     type Future = RateLimitFuture<S, B, St>;
 
@@ -80,11 +81,30 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let head = Head::of(&request);
         if self.condition.as_ref().is_some_and(|holds| !holds(&head)) {
-            return RateLimitFuture::pass(&mut self.inner, request, Pass::nothing());
+            return RateLimitFuture::plain(self.inner.call(request), Lines::None);
         }
         match self.limiter.0.decide(&head, true) {
+            // The usual case first and apart, so that nothing large is moved for the others' sake.
+            Step::Pass(Pass {
+                lines,
+                after: None,
+                decision: None,
+            }) => RateLimitFuture::plain(self.inner.call(request), lines),
+            step => self.call_unusual(request, step),
+        }
+    }
+}
+
+impl<S, St: Store> RateLimitService<S, St> {
+    #[cold]
+    #[inline(never)]
+    fn call_unusual<B>(&mut self, request: Request<B>, step: Step<St>) -> RateLimitFuture<S, B, St>
+    where
+        S: Service<Request<B>> + Clone,
+    {
+        match step {
             Step::Pass(pass) => RateLimitFuture::pass(&mut self.inner, request, pass),
-            Step::Refuse(refusal) => RateLimitFuture::refuse(answer(refusal, &request)),
+            Step::Refuse(refusal) => RateLimitFuture::refuse(answer(*refusal, &request)),
             later => {
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);

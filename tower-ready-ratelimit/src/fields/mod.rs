@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use self::text::Text;
+use self::text::{Text, number};
 use crate::{Level, Quota};
 
 /// Which fields an answer carries.
@@ -67,7 +67,7 @@ pub(crate) enum Lines {
     },
     Triple {
         names: &'static [HeaderName; 3],
-        values: [HeaderValue; 3],
+        values: [u64; 3],
     },
 }
 
@@ -145,13 +145,14 @@ fn triple<'a>(
         tightest.remaining(),
         tightest.window().saturating_add(epoch),
     ];
-    Lines::Triple {
-        names,
-        values: values.map(HeaderValue::from),
-    }
+    Lines::Triple { names, values }
 }
 
 impl Lines {
+    pub(crate) const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
     /// Adds the fields to an answer.
     ///
     /// The lines of the draft are lists, to which limiters further out add theirs. Of the threes
@@ -164,11 +165,11 @@ impl Lines {
                 headers.append(LIMIT, limit);
             }
             Self::Triple { names, values } => {
-                let left = |value: &HeaderValue| value.to_str().ok()?.parse::<u64>().ok();
-                let there = headers.get(&names[1]).and_then(left);
-                if there.is_none_or(|there| left(&values[1]).is_some_and(|ours| ours < there)) {
+                let there = headers.get(&names[1]).and_then(|value| value.to_str().ok());
+                let there = there.and_then(|text| text.parse::<u64>().ok());
+                if there.is_none_or(|there| values[1] < there) {
                     for (name, value) in names.iter().zip(values) {
-                        headers.insert(name.clone(), value);
+                        headers.insert(name.clone(), number(value));
                     }
                 }
             }

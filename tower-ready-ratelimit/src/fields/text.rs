@@ -56,18 +56,8 @@ impl Text {
 
     pub(super) fn parameter(&mut self, name: &[u8], value: u64) {
         self.put(name);
-        let mut digits = [0; 15];
-        let mut start = digits.len();
-        let mut rest = value.min(MAX_INTEGER);
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.put(&digits[start..]);
+        let mut digits = [0; 20];
+        self.put(decimal(value.min(MAX_INTEGER), &mut digits));
     }
 
     pub(super) fn into_value(self) -> HeaderValue {
@@ -78,5 +68,24 @@ impl Text {
         };
         // Every byte is printable ASCII by construction, so this cannot fail.
         HeaderValue::from_bytes(bytes).unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+}
+
+/// A number as the value of a field.
+pub(super) fn number(value: u64) -> HeaderValue {
+    let mut text = Text::new();
+    text.put(decimal(value, &mut [0; 20]));
+    text.into_value()
+}
+
+fn decimal(mut value: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            return &digits[start..];
+        }
     }
 }

@@ -100,36 +100,44 @@ impl MemoryStore {
     /// # Errors
     ///
     /// The bucket as it stands, when it has not enough.
-    #[inline]
     pub fn check(&self, now: Instant, demand: &Demand) -> Result<Level, Level> {
+        let reading = self.take_one(now, demand);
+        let level = reading.level(now, demand);
+        if reading.enough {
+            Ok(level)
+        } else {
+            Err(level)
+        }
+    }
+
+    #[inline]
+    fn take_one(&self, now: Instant, demand: &Demand) -> Reading {
+        let overflow = self.overflow;
         self.table
-            .with(demand.key, now.as_nanos(), self.overflow, |place| {
-                let Some(mut place) = place else {
-                    return self.without_place(now, demand);
-                };
-                let level = read(&place, now, demand);
-                let taken = level.take(demand.units).ok_or(level)?;
-                if demand.units > 0 {
-                    place.write(taken.full);
+            .with(demand.key, now.as_nanos(), overflow, |place| match place {
+                Some(mut place) => {
+                    let reading = look(&place, now, demand);
+                    if reading.enough && demand.units > 0 {
+                        place.write(reading.full);
+                    }
+                    reading
                 }
-                Ok(taken)
+                None => self.without_place(now, demand),
             })
     }
 
     /// A bucket as it stands, untouched.
     #[must_use]
     pub fn peek(&self, now: Instant, demand: &Demand) -> Level {
-        self.table.with(
-            demand.key,
-            now.as_nanos(),
-            self.overflow,
-            |place| match place {
+        let overflow = self.overflow;
+        let full = self
+            .table
+            .with(demand.key, now.as_nanos(), overflow, |place| match place {
                 Some(place) => read(&place, now, demand),
-                None => self
-                    .without_place(now, demand)
-                    .unwrap_or_else(|level| level),
-            },
-        )
+                None => self.without_place(now, demand).full,
+            });
+        let reading = Reading { full, enough: true };
+        reading.level(now, demand)
     }
 
     /// The `count` buckets that are furthest from full, the furthest first.
@@ -152,12 +160,14 @@ impl MemoryStore {
             .collect()
     }
 
-    fn without_place(&self, now: Instant, demand: &Demand) -> Result<Level, Level> {
+    #[cold]
+    fn without_place(&self, now: Instant, demand: &Demand) -> Reading {
         let full = Level::read(&demand.quota, now, Span::ZERO, 0);
-        if self.overflow == Overflow::Admit {
-            Ok(full)
-        } else {
-            Err(full.charge(demand.quota.max_burst()))
+        let enough = self.overflow == Overflow::Admit;
+        let spent = if enough { 0 } else { demand.quota.max_burst() };
+        Reading {
+            full: full.charge(spent).full,
+            enough,
         }
     }
 
@@ -166,27 +176,23 @@ impl MemoryStore {
         for (key, demand) in keys.iter_mut().zip(demands) {
             *key = demand.key;
         }
-        self.table.with_all(
-            &keys[..demands.len()],
-            now.as_nanos(),
-            self.overflow,
-            |visit| {
+        let (keys, overflow) = (&keys[..demands.len()], self.overflow);
+        self.table
+            .with_all(keys, now.as_nanos(), overflow, |visit| {
                 let mut before = [None; Self::MAX_SET];
                 let mut enough = true;
                 for (at, (demand, reading)) in demands.iter().zip(&mut *readings).enumerate() {
                     visit(at, &mut |place| {
-                        let (checked, place) = match place {
-                            Some(place) => {
-                                let level = read(&place, now, demand);
-                                (level.take(demand.units).ok_or(level), Some(place))
-                            }
-                            None => (self.without_place(now, demand), None),
+                        let Some(mut place) = place else {
+                            *reading = self.without_place(now, demand);
+                            enough &= reading.enough;
+                            return;
                         };
-                        *reading = Reading::of(checked);
-                        enough &= checked.is_ok();
-                        if let (true, Ok(taken), Some(mut place)) = (enough, checked, place) {
+                        *reading = look(&place, now, demand);
+                        enough &= reading.enough;
+                        if enough && demand.units > 0 {
                             before[at] = Some(place.full);
-                            place.write(taken.full);
+                            place.write(reading.full);
                         }
                     });
                 }
@@ -202,31 +208,33 @@ impl MemoryStore {
                     for (at, (demand, reading)) in demands.iter().zip(readings).enumerate() {
                         visit(at, &mut |place| {
                             if let Some(place) = place {
-                                reading.full = read(&place, now, demand).full;
+                                reading.full = read(&place, now, demand);
                             }
                         });
                     }
                 }
                 enough
-            },
-        )
+            })
     }
 }
 
-fn read(place: &Place<'_>, now: Instant, demand: &Demand) -> Level {
+/// What a bucket stands at after a demand, or as it is if it has not enough.
+#[inline]
+fn look(place: &Place<'_>, now: Instant, demand: &Demand) -> Reading {
+    let full = read(place, now, demand);
+    let taken = demand.quota.rate().take(now.into(), full, demand.units);
+    Reading {
+        full: taken.unwrap_or(full),
+        enough: taken.is_some(),
+    }
+}
+
+#[inline]
+fn read(place: &Place<'_>, now: Instant, demand: &Demand) -> Span {
     // The cell that keys without a place share may be in debt to a quota of another length. It is
     // never cut down to the length of this one, for it is not this key's alone.
     let debt = if place.own { demand.debt } else { u64::MAX };
-    Level::read(&demand.quota, now, place.full, debt)
-}
-
-impl Reading {
-    fn of(checked: Result<Level, Level>) -> Self {
-        Self {
-            full: checked.unwrap_or_else(|level| level).full,
-            enough: checked.is_ok(),
-        }
-    }
+    demand.quota.rate().read(now, place.full, debt)
 }
 
 impl Default for MemoryStore {
@@ -251,7 +259,7 @@ impl Store for MemoryStore {
         Taking::Done(match (demands, &mut *readings) {
             ([], _) => true,
             ([demand], [reading, ..]) => {
-                *reading = Reading::of(self.check(now, demand));
+                *reading = self.take_one(now, demand);
                 reading.enough
             }
             _ if demands.len() > Self::MAX_SET => false,
@@ -260,10 +268,15 @@ impl Store for MemoryStore {
     }
 
     fn adjust(&self, now: Instant, demand: &Demand, change: Change) {
+        let overflow = self.overflow;
         self.table
-            .with(demand.key, now.as_nanos(), self.overflow, |place| {
+            .with(demand.key, now.as_nanos(), overflow, |place| {
                 let Some(mut place) = place else { return };
-                let level = read(&place, now, demand);
+                let level = Level {
+                    quota: demand.quota,
+                    now: now.as_nanos(),
+                    full: read(&place, now, demand),
+                };
                 match change {
                     Change::Charge => {
                         let charged = level.charge(demand.units).within(demand.debt);

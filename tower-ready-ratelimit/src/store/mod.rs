@@ -135,8 +135,12 @@ impl Reading {
 
     /// The bucket itself.
     #[must_use]
-    pub fn level(&self, now: Instant, demand: &Demand) -> Level {
-        Level::read(&demand.quota, now, self.full, demand.debt)
+    pub const fn level(&self, now: Instant, demand: &Demand) -> Level {
+        Level {
+            quota: demand.quota,
+            now: now.as_nanos(),
+            full: self.full,
+        }
     }
 }
 
