@@ -137,9 +137,13 @@ impl Asked {
         }
     }
 
-    fn bare<B>(self, response: Response<B>) -> Response<ProblemBody<B>> {
-        let (parts, _) = response.into_parts();
-        let problem = foreign::problem(&parts, Vec::new(), self.caller.protocol());
+    fn bare<B: Body>(self, response: Response<B>) -> Response<ProblemBody<B>> {
+        let (parts, body) = response.into_parts();
+        let mut problem = foreign::problem(&parts, Vec::new(), self.caller.protocol());
+        if problem.http_status().is_server_error() && !body.is_end_stream() {
+            // Else nobody would ever hear that something failed here, and said so.
+            problem = problem.internal("an answer whose text was too long to keep");
+        }
         self.answer(problem, Some(parts))
     }
 

@@ -281,3 +281,17 @@ async fn the_log_has_a_failure_in_whatever_encoding_it_was_told() {
     assert!(problem["error_id"].is_string());
     assert_eq!(problem.get("detail"), None);
 }
+
+#[tokio::test]
+async fn the_log_has_a_failure_that_was_too_long_to_keep() {
+    let text = Full::<Bytes>::from(vec![b'x'; 10_000]);
+    let bare = Response::builder().status(500).body(text).unwrap();
+    let problem = json(&behind_the_layer("application/json", Ok(bare)).await);
+    assert!(problem["error_id"].is_string());
+
+    let bare = Response::builder()
+        .status(503)
+        .body(Full::<Bytes>::default());
+    let problem = json(&behind_the_layer("application/json", Ok(bare.unwrap())).await);
+    assert_eq!(problem.get("error_id"), None, "there is nothing to look up");
+}
