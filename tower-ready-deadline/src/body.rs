@@ -1,0 +1,171 @@
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Response, header::CONTENT_LENGTH};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tower_ready_core::AnswerBody;
+
+use crate::{Expired, Reason, timer::Timer, watch::Watch};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+pin_project! {
+    /// The body of an answer with a deadline.
+    ///
+    /// When its time is up, a gRPC stream ends with the trailers of `DEADLINE_EXCEEDED`, and
+    /// gRPC-Web and Connect streams with theirs. Any other body breaks off with [`Expired`], so
+    /// that it never looks whole: that is why the error is boxed, as every host takes it.
+    pub struct DeadlineBody<B> {
+        // None when it was cut.
+        #[pin]
+        inner: Option<AnswerBody<B>>,
+        #[pin]
+        timer: Timer,
+        // None for a body without a limit, and for one that is over.
+        watch: Option<Watch>,
+        progress: Progress,
+        is_open: bool,
+    }
+}
+
+/// How far a body has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Nobody has asked for anything yet.
+    None,
+    /// A frame came, and the timer does not know of it yet.
+    Moved,
+    /// Nothing came since the timer was set.
+    Waiting,
+}
+
+impl<B> DeadlineBody<B> {
+    pub(crate) fn full(bytes: Bytes) -> Self {
+        Self::unwatched(AnswerBody::full(bytes))
+    }
+
+    const fn unwatched(inner: AnswerBody<B>) -> Self {
+        Self {
+            inner: Some(inner),
+            timer: Timer::unset(),
+            watch: None,
+            progress: Progress::None,
+            is_open: false,
+        }
+    }
+}
+
+impl<B: Body> DeadlineBody<B> {
+    #[inline]
+    pub(crate) fn of(response: Response<B>, watch: Option<Watch>) -> Response<Self> {
+        let Some(watch) = watch.and_then(Watch::into_body) else {
+            return response.map(|body| Self::unwatched(AnswerBody::inner(body)));
+        };
+        let has_length = response.headers().contains_key(CONTENT_LENGTH);
+        response.map(|body| Self {
+            is_open: !has_length && body.size_hint().exact().is_none(),
+            watch: Some(watch),
+            ..Self::unwatched(AnswerBody::inner(body))
+        })
+    }
+}
+
+impl<B> Body for DeadlineBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    #[inline]
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let Some(watch) = this.watch else {
+            return inner.poll_frame(cx).map_err(Into::into);
+        };
+        // A body that has always more to send never waits, and must end all the same.
+        let reason = if *this.progress == Progress::Moved && watch.is_over() {
+            Reason::Deadline
+        } else {
+            let entered = watch.enter();
+            let polled = inner.poll_frame(cx);
+            drop(entered);
+            match polled {
+                Poll::Ready(Some(Ok(frame))) => {
+                    *this.progress = Progress::Moved;
+                    if frame.is_trailers() {
+                        *this.watch = None;
+                    }
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                Poll::Ready(end) => {
+                    *this.watch = None;
+                    return Poll::Ready(end.map(|result| result.map_err(Into::into)));
+                }
+                Poll::Pending => {}
+            }
+            if !this.timer.is_set() || *this.progress == Progress::Moved {
+                *this.progress = Progress::Waiting;
+                let left = watch.left().into_iter().chain(watch.bodies.idle).min();
+                if let Some(left) = left {
+                    this.timer.as_mut().set(left);
+                }
+            }
+            if this.timer.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if watch.is_over() {
+                Reason::Deadline
+            } else {
+                Reason::Idle
+            }
+        };
+        let end = watch.cut(reason, *this.is_open);
+        *this.watch = None;
+        // The work ends with this, whether or not anybody asks for more.
+        this.inner.set(None);
+        Poll::Ready(Some(end.ok_or_else(|| Expired::new(reason).into())))
+    }
+
+    #[inline]
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Some(inner) => inner.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+/// Layers of others ask for `Default` to answer with an empty body; they may be put outside ours.
+impl<B> Default for DeadlineBody<B> {
+    fn default() -> Self {
+        Self::full(Bytes::new())
+    }
+}
+
+impl<B> fmt::Debug for DeadlineBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadlineBody")
+            .field("inner", &self.inner)
+            .field("watched", &self.watch.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! What a client tells a server, with the clock stopped.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::Empty;
+use tokio::time::sleep;
+use tower::{Layer, Service, service_fn};
+use tower_ready_core::{Deadline, Instant, LocalRejection};
+use tower_ready_deadline::{ClientDeadlines, DeadlineExt};
+
+fn after(millis: u64) -> Deadline {
+    Deadline::at(Instant::now() + Duration::from_millis(millis))
+}
+
+fn request(content_type: Option<&str>) -> Request<()> {
+    let request = Request::post("/orders.v1.Orders/Get");
+    match content_type {
+        Some(content_type) => request.header("content-type", content_type),
+        None => request,
+    }
+    .body(())
+    .unwrap()
+}
+
+/// Calls a server that answers after so many milliseconds: the headers that it saw, the answer, and
+/// how long that took.
+async fn call(
+    deadlines: &ClientDeadlines,
+    request: Request<()>,
+    millis: u64,
+) -> (Option<HeaderMap>, Response<()>, u128) {
+    let seen = Arc::new(Mutex::new(None));
+    let sees = Arc::clone(&seen);
+    let server = service_fn(move |request: Request<()>| {
+        *sees.lock().unwrap() = Some(request.headers().clone());
+        async move {
+            sleep(Duration::from_millis(millis)).await;
+            Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+        }
+    });
+    let started = Instant::now();
+    let response = deadlines.layer().layer(server).call(request).await.unwrap();
+    let headers = seen.lock().unwrap().take();
+    let took = Instant::now().since(started).as_millis();
+    (headers, response.map(drop), took)
+}
+
+fn attempt(millis: u64) -> ClientDeadlines {
+    ClientDeadlines::builder()
+        .attempt(Duration::from_millis(millis))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_protocol_is_told_what_remains_less_the_margin() {
+    for (content_type, name, value) in [
+        (None, "x-request-timeout-ms", "490"),
+        (Some("application/json"), "x-request-timeout-ms", "490"),
+        (Some("application/grpc"), "grpc-timeout", "490000u"),
+        (
+            Some("application/grpc-web+proto"),
+            "grpc-timeout",
+            "490000u",
+        ),
+        (
+            Some("application/connect+json"),
+            "connect-timeout-ms",
+            "490",
+        ),
+    ] {
+        let mut request = request(content_type);
+        request.extensions_mut().insert(after(500));
+        let (headers, response, _) = call(&attempt(5_000), request, 1).await;
+        assert_eq!(headers.unwrap()[name], value);
+        assert_eq!(response.status(), 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_earliest_of_attempt_deadline_and_header_counts_and_no_other_header_is_left() {
+    let cases = [
+        (100, Some(500), Some("400"), "90"),
+        (500, Some(100), Some("400"), "90"),
+        (500, Some(400), Some("100"), "90"),
+        (500, Some(400), Some("9999999999"), "390"),
+        (500, None, Some("junk"), "490"),
+    ];
+    for (own, outer, header, expected) in cases {
+        let mut request = request(None);
+        request
+            .extensions_mut()
+            .extend(outer.map(after).map(extension).unwrap_or_default());
+        for name in ["x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms"] {
+            request
+                .headers_mut()
+                .insert(name, header.unwrap().parse().unwrap());
+        }
+        let (headers, _, _) = call(&attempt(own), request, 1).await;
+        let headers = headers.unwrap();
+        let told: Vec<_> = headers.get_all("x-request-timeout-ms").iter().collect();
+        assert_eq!(told, [expected]);
+        assert!(!headers.contains_key("x-envoy-expected-rq-timeout-ms"));
+    }
+}
+
+fn extension(deadline: Deadline) -> http::Extensions {
+    let mut extensions = http::Extensions::new();
+    extensions.insert(deadline);
+    extensions
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_current_deadline_is_passed_on() {
+    let free = ClientDeadlines::builder().build().unwrap();
+    let (headers, ..) = call(&free, request(None), 1).await;
+    assert!(headers.unwrap().is_empty(), "nobody waits");
+
+    let inside = after(200).run(async { call(&free, request(None), 1).await.0 });
+    assert_eq!(
+        inside.await.unwrap().unwrap()["x-request-timeout-ms"],
+        "190"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_time_is_not_made_and_is_a_rejection_of_ours() {
+    for left in [0, 5, 10] {
+        let mut request = request(None);
+        request.extensions_mut().insert(after(left));
+        let deadlines = attempt(1_000);
+        let (headers, response, took) = call(&deadlines, request, 1).await;
+        assert!(headers.is_none(), "the server was called");
+        assert_eq!((response.status().as_u16(), took), (504, 0));
+        let local = response.extensions().get::<LocalRejection>().unwrap();
+        assert_eq!((local.by(), local.kind()), ("deadline", "spent"));
+        assert_eq!(deadlines.stats().spent, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_answer_is_given_up_and_that_is_its_failure() {
+    let deadlines = attempt(500);
+    let (_, response, took) = call(&deadlines, request(None), 60_000).await;
+    assert_eq!(response.status(), 504);
+    assert!((500..=502).contains(&took), "{took}");
+    assert!(response.extensions().get::<LocalRejection>().is_none());
+    assert_eq!(deadlines.stats().expired, 1);
+}
+
+/// tonic's channel would answer at 490 ms, and say `CANCELLED`.
+#[tokio::test(start_paused = true)]
+async fn over_grpc_ours_is_the_first_timer_to_ring() {
+    let (_, response, took) = call(&attempt(500), request(Some("application/grpc")), 60_000).await;
+    assert_eq!(response.headers()["grpc-status"], "4");
+    assert!((488..490).contains(&took), "{took}");
+}
