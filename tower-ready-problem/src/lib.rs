@@ -6,7 +6,8 @@
 //! and for a gRPC caller an `UNAVAILABLE`, which it retries, where a limiter meant `429`. None of
 //! them has an id to ask for, and some show what the database said.
 //!
-//! ```
+#![cfg_attr(feature = "axum", doc = "```")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
 //! use axum::{Router, routing::get};
 //! use http::{Request, StatusCode};
 //! use http_body_util::BodyExt;
