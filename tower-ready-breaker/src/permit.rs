@@ -117,7 +117,10 @@ impl Permit {
         let abandon = self.policy().live.abandon();
         let abandoned = before_head && abandon != 0 && self.waited(now) >= abandon;
         let told = if abandoned || deadline.is_some_and(|deadline| deadline <= now) {
-            Told::FAILURE
+            Told {
+                slow: before_head && self.is_slow(now),
+                ..Told::FAILURE
+            }
         } else {
             Told {
                 dropped: true,

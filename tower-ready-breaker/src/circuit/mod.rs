@@ -680,3 +680,6 @@ impl std::fmt::Debug for Cold {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, loom))]
+mod explored;

@@ -349,3 +349,7 @@ pub(crate) fn thread() -> usize {
         number.get()
     })
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "window_tests.rs"]
+mod tests;
