@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tower_ready_core::{End, Guard, Instant, grpc::Code};
 
 use crate::{
-    Answer, Usage,
+    Answer, KeyHash, Quota, Usage,
     limiter::Shared,
     permits::Permit,
     policy::Settle,
@@ -34,10 +34,11 @@ trait Exchange: Send + Sync {
 }
 
 /// Units that were taken for now.
-#[derive(Clone, Copy)]
 struct Reserved {
     rule: usize,
-    demand: Demand,
+    key: KeyHash,
+    quota: Quota,
+    units: u64,
 }
 
 impl<St: Store> After<St> {
@@ -58,11 +59,16 @@ impl<St: Store> After<St> {
     }
 
     /// Remembers what was taken, for a policy that may put some of it back.
-    pub(crate) fn reserve(&mut self, rule: usize, demand: Demand) {
+    pub(crate) fn reserve(&mut self, rule: usize, demand: &Demand<'_>) {
         if self.limiter.rules[rule].policy.settle == Some(Settle::Usage) {
             self.usage.get_or_insert_default();
         }
-        self.reserved.push(Reserved { rule, demand });
+        self.reserved.push(Reserved {
+            rule,
+            key: demand.key,
+            quota: *demand.quota,
+            units: demand.units,
+        });
     }
 
     /// What the handler should find in the extensions of its request.
@@ -127,8 +133,8 @@ impl Guard for Ending {
 impl<St: Store> After<St> {
     fn close(&self) {
         let now = Instant::now();
-        for Reserved { rule, demand } in &self.reserved {
-            let policy = &self.limiter.rules[*rule].policy;
+        for reserved in &self.reserved {
+            let policy = &self.limiter.rules[reserved.rule].policy;
             // Whoever left before the answer pays in full.
             let counted = match (&policy.counts, &self.answer) {
                 (Some(counts), Some(answer)) => counts(answer),
@@ -136,16 +142,23 @@ impl<St: Store> After<St> {
             };
             let price = match policy.settle {
                 _ if !counted => 0,
-                None => demand.units,
+                None => reserved.units,
                 Some(Settle::Bytes) => self.bytes,
                 Some(Settle::Usage) => self.usage.as_ref().map_or(0, Usage::get),
             };
-            let change = |units| Demand { units, ..*demand };
-            let store = &self.limiter.store;
-            if price > demand.units {
-                store.adjust(now, &change(price - demand.units), Change::Charge);
-            } else if price < demand.units {
-                store.adjust(now, &change(demand.units - price), Change::Refund);
+            let (change, units) = if price > reserved.units {
+                (Change::Charge, price - reserved.units)
+            } else {
+                (Change::Refund, reserved.units - price)
+            };
+            if units > 0 {
+                let demand = Demand {
+                    key: reserved.key,
+                    quota: &reserved.quota,
+                    units,
+                    debt: policy.debt,
+                };
+                self.limiter.store.adjust(now, &demand, change);
             }
         }
     }

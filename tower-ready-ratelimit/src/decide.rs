@@ -10,7 +10,7 @@ use tower_ready_problem::{
 };
 
 use crate::{
-    Decision, Fields, Head, KeyHash, Reason,
+    Decision, Fields, Head, KeyHash, Quota, Reason,
     after::After,
     decision::Standing,
     event::Event,
@@ -24,7 +24,7 @@ use crate::{
 /// What becomes of a request.
 pub(crate) enum Step<St: Store> {
     Pass(Pass<St>),
-    Refuse(Box<Refusal>),
+    Refuse(Refusal),
     /// A plan is on its way; then the decision begins anew.
     Fetch(Fetch),
     /// The store is being asked.
@@ -41,36 +41,43 @@ pub(crate) struct Pass<St: Store> {
 pub(crate) struct Refusal {
     pub(crate) problem: Problem,
     pub(crate) lines: Lines,
-    pub(crate) decision: Option<Decision>,
+    pub(crate) decision: Option<Box<Decision>>,
 }
 
 /// A set on its way to the store.
 pub(crate) struct Trip<St: Store> {
     pub(crate) future: Pin<Box<St::Trip>>,
     now: Instant,
-    demands: Vec<Demand>,
-    rules: Vec<u8>,
+    wants: Vec<Want>,
     after: Option<Box<After<St>>>,
 }
 
-/// The demands of one request. There is room for as many as there are policies, on the stack.
+/// What one policy wants for one request.
+#[derive(Clone, Copy, Debug)]
+struct Want {
+    rule: usize,
+    key: KeyHash,
+    quota: Quota,
+    units: u64,
+    debt: u64,
+}
+
+/// What all policies want. There is room for as many as there are, on the stack.
 struct Set<const N: usize> {
-    demands: [Demand; N],
-    rules: [u8; N],
+    wants: [Want; N],
     len: usize,
 }
 
 /// A set that was answered.
 struct Answered<'a> {
     now: Instant,
-    demands: &'a [Demand],
-    rules: &'a [u8],
+    wants: &'a [Want],
     readings: &'a [Reading],
 }
 
 enum Gathered {
     Ready,
-    Refused(Box<Refusal>),
+    Refused(Refusal),
     Fetch(Fetch),
 }
 
@@ -97,9 +104,12 @@ impl<St: Store> Shared<St> {
             Who::Nobody => return Step::Pass(Pass::nothing()),
             Who::Unknown => return Step::Refuse(self.refuse_unknown(rule)),
         };
+        // Borrowed, not copied: a copy of what was written word by word just now makes the
+        // processor wait for all of its words.
+        let quota = rule.quota.get();
         let demand = [Demand {
             key,
-            quota: rule.quota.get(),
+            quota: &quota,
             units: rule.units(head),
             debt: rule.policy.debt,
         }];
@@ -109,29 +119,29 @@ impl<St: Store> Shared<St> {
             rule.counters.allowed.add_one();
             return Step::Pass(Pass::nothing());
         }
-        self.conclude_simply(now, &demand, &reading, taking)
+        let [demand] = &demand;
+        self.conclude_simply(now, demand, &reading, taking)
     }
 
     #[inline(never)]
     fn conclude_simply(
         &self,
         now: Instant,
-        demands: &[Demand; 1],
+        demand: &Demand<'_>,
         readings: &[Reading; 1],
         taking: Taking<St::Trip>,
     ) -> Step<St> {
-        let rules = &[0];
+        let wants = &[Want::of(0, demand)];
         match taking {
             Taking::Done(taken) => {
                 let answered = Answered {
                     now,
-                    demands,
-                    rules,
+                    wants,
                     readings,
                 };
                 self.conclude(&answered, taken, None)
             }
-            Taking::Trip(future) => self.trip(future, now, demands, rules, None),
+            Taking::Trip(future) => self.trip(future, now, wants, None),
         }
     }
 
@@ -140,15 +150,13 @@ impl<St: Store> Shared<St> {
         &self,
         future: St::Trip,
         now: Instant,
-        demands: &[Demand],
-        rules: &[u8],
+        wants: &[Want],
         after: Option<Box<After<St>>>,
     ) -> Step<St> {
         Step::Trip(Box::new(Trip {
             future: Box::pin(future),
             now,
-            demands: demands.to_vec(),
-            rules: rules.to_vec(),
+            wants: wants.to_vec(),
             after,
         }))
     }
@@ -168,12 +176,13 @@ impl<St: Store> Shared<St> {
         }
         let mut readings = [Reading::default(); N];
         let readings = &mut readings[..set.len];
-        match self.store.take(now, &set.demands[..set.len], readings) {
+        let demands = set.wants.each_ref().map(Want::demand);
+        let wants = &set.wants[..set.len];
+        match self.store.take(now, &demands[..set.len], readings) {
             Taking::Done(taken) => {
                 let answered = Answered {
                     now,
-                    demands: &set.demands[..set.len],
-                    rules: &set.rules[..set.len],
+                    wants,
                     readings,
                 };
                 let step = self.conclude(&answered, taken, after);
@@ -182,10 +191,7 @@ impl<St: Store> Shared<St> {
                 }
                 step
             }
-            Taking::Trip(future) => {
-                let (demands, rules) = (&set.demands[..set.len], &set.rules[..set.len]);
-                self.trip(future, now, demands, rules, after)
-            }
+            Taking::Trip(future) => self.trip(future, now, wants, after),
         }
     }
 
@@ -224,12 +230,19 @@ impl<St: Store> Shared<St> {
                 }
                 continue;
             }
-            match rule.demand(head, key, now) {
-                Ok(demand) => set.push(at, demand),
+            let quota = match rule.quota_of(head, now) {
+                Ok(quota) => quota,
                 Err(later) if fetch => return Gathered::Fetch(later),
                 // The plan was fetched just now and is gone again: the cache is too small.
-                Err(_) => set.push(at, rule.demand_without_plan(head, key)),
-            }
+                Err(_) => rule.quota.get(),
+            };
+            set.push(Want {
+                rule: at,
+                key,
+                quota,
+                units: rule.units(head),
+                debt: rule.policy.debt,
+            });
         }
         Gathered::Ready
     }
@@ -241,11 +254,10 @@ impl<St: Store> Shared<St> {
         result: Result<Vec<Reading>, StoreError>,
     ) -> Step<St> {
         match result {
-            Ok(readings) if readings.len() == trip.demands.len() => {
+            Ok(readings) if readings.len() == trip.wants.len() => {
                 let answered = Answered {
                     now: trip.now,
-                    demands: &trip.demands,
-                    rules: &trip.rules,
+                    wants: &trip.wants,
                     readings: &readings,
                 };
                 let taken = readings.iter().all(Reading::had_enough);
@@ -267,12 +279,11 @@ impl<St: Store> Shared<St> {
         if !taken {
             return Step::Refuse(self.refuse(set));
         }
-        for (rule, demand) in set.rules.iter().zip(set.demands) {
-            let at = usize::from(*rule);
-            let rule = &self.rules[at];
+        for want in set.wants {
+            let rule = &self.rules[want.rule];
             rule.counters.allowed.add_one();
             if rule.policy.counts.is_some() || rule.policy.settle.is_some() {
-                self.after(&mut after).reserve(at, *demand);
+                self.after(&mut after).reserve(want.rule, &want.demand());
             }
         }
         Step::Pass(Pass {
@@ -292,11 +303,8 @@ impl<St: Store> Shared<St> {
     /// The line that was written when the limiter was built, if it is still right.
     fn policy_line(&self, set: &Answered<'_>) -> Option<&HeaderValue> {
         let line = self.policy_line.as_ref()?;
-        let same = |(rule, demand): (&u8, &Demand)| {
-            self.rules[usize::from(*rule)].original == Some(demand.quota)
-        };
-        let all = set.rules.len() == self.rules.len();
-        (all && set.rules.iter().zip(set.demands).all(same)).then_some(line)
+        let same = |want: &Want| self.rules[want.rule].original == Some(want.quota);
+        (set.wants.len() == self.rules.len() && set.wants.iter().all(same)).then_some(line)
     }
 
     /// What the fields say; of a refusal only the policies that were violated, so that no other
@@ -306,25 +314,25 @@ impl<St: Store> Shared<St> {
         set: &'a Answered<'a>,
         refused: bool,
     ) -> impl Iterator<Item = Item<'a>> + Clone {
-        set.standings()
-            .filter(move |(_, _, reading)| !(refused && reading.enough))
-            .map(move |(rule, demand, reading)| {
-                let level = reading.level(set.now, demand);
-                Item::Rate {
-                    name: &self.rules[rule].policy.name,
-                    refused: (!reading.enough)
-                        .then(|| level.wait(demand.units))
-                        .flatten(),
-                    level,
-                }
-            })
+        let told = set
+            .standings()
+            .filter(move |(_, reading)| !(refused && reading.enough));
+        told.map(move |(want, reading)| {
+            let level = reading.level(set.now, &want.demand());
+            let wait = (!reading.enough).then(|| level.wait(want.units));
+            Item::Rate {
+                name: &self.rules[want.rule].policy.name,
+                refused: wait.flatten(),
+                level,
+            }
+        })
     }
 
     fn expose(&self, set: &Answered<'_>, passed: bool) -> Option<Box<Decision>> {
         self.exposes.then(|| {
-            let standing = |(rule, demand, reading): (usize, &Demand, &Reading)| Standing {
-                policy: self.rules[rule].policy.name.clone(),
-                level: reading.level(set.now, demand),
+            let standing = |(want, reading): (&Want, &Reading)| Standing {
+                policy: self.rules[want.rule].policy.name.clone(),
+                level: reading.level(set.now, &want.demand()),
                 enough: reading.enough,
             };
             Box::new(Decision::new(set.standings().map(standing), passed))
@@ -332,45 +340,43 @@ impl<St: Store> Shared<St> {
     }
 
     #[cold]
-    fn refuse(&self, set: &Answered<'_>) -> Box<Refusal> {
+    fn refuse(&self, set: &Answered<'_>) -> Refusal {
         let mut longest = Some(Duration::ZERO);
         let mut problem = rejection(&QUOTA_EXCEEDED, Reason::Quota);
-        for (at, demand, reading) in set.standings().filter(|(_, _, reading)| !reading.enough) {
-            let rule = &self.rules[at];
-            let wait = reading.level(set.now, demand).wait(demand.units);
-            let wait = wait.map(|wait| rule.strike(demand.key, set.now, wait));
+        for (want, reading) in set.standings().filter(|(_, reading)| !reading.enough) {
+            let rule = &self.rules[want.rule];
+            let wait = reading.level(set.now, &want.demand()).wait(want.units);
+            let wait = wait.map(|wait| rule.strike(want.key, set.now, wait));
             longest = longest.and_then(|longest| wait.map(|wait| wait.max(longest)));
             problem = problem.violated_policy(rule.policy.name.clone());
-            self.tell_refused(rule, demand.key, wait, Reason::Quota);
+            self.tell_refused(rule, want.key, wait, Reason::Quota);
         }
+        // Of one policy alone the line says all there is to say.
+        let whole = (set.wants.len() == 1)
+            .then(|| self.policy_line(set))
+            .flatten();
         let problem = match longest {
             Some(wait) => problem.retry_after(wait),
             None => {
                 problem.detail("it costs more than the quota allows at once, so it never passes")
             }
         };
-        Box::new(Refusal {
+        Refusal {
             problem,
-            lines: self.fields.lines(self.items(set, true), None),
-            decision: self.expose(set, false).map(|decision| *decision),
-        })
+            lines: self.fields.lines(self.items(set, true), whole),
+            decision: self.expose(set, false),
+        }
     }
 
     #[cold]
-    fn refuse_one(
-        &self,
-        rule: &Rule,
-        key: KeyHash,
-        reason: Reason,
-        wait: Duration,
-    ) -> Box<Refusal> {
+    fn refuse_one(&self, rule: &Rule, key: KeyHash, reason: Reason, wait: Duration) -> Refusal {
         self.tell_refused(rule, key, Some(wait), reason);
         let item = rule.permits.as_ref().map(|permits| Item::Permits {
             name: &rule.policy.name,
             each: permits.each(),
             left: 0,
         });
-        Box::new(Refusal {
+        Refusal {
             problem: rejection(&QUOTA_EXCEEDED, reason)
                 .violated_policy(rule.policy.name.clone())
                 .retry_after(wait),
@@ -381,32 +387,32 @@ impl<St: Store> Shared<St> {
                 _ => Lines::None,
             },
             decision: None,
-        })
+        }
     }
 
     #[cold]
-    fn refuse_unknown(&self, rule: &Rule) -> Box<Refusal> {
+    fn refuse_unknown(&self, rule: &Rule) -> Refusal {
         rule.counters.refused.add_one();
         self.observer.on_event(&Event::Missing {
             policy: &rule.policy.name,
         });
-        Box::new(Refusal {
+        Refusal {
             problem: rejection(&MALFORMED_REQUEST, Reason::Key)
                 .detail("the request does not say on whose behalf it comes"),
             lines: Lines::None,
             decision: None,
-        })
+        }
     }
 
     /// A refusal for a fault of ours is no `429`, which would blame the caller.
     #[cold]
     fn store_failed(&self, error: &StoreError) -> Step<St> {
         self.observer.on_event(&Event::StoreFailed { error });
-        Step::Refuse(Box::new(Refusal {
+        Step::Refuse(Refusal {
             problem: rejection(&UNAVAILABLE, Reason::Store).retry_after(Duration::from_secs(1)),
             lines: Lines::None,
             decision: None,
-        }))
+        })
     }
 
     fn tell_refused(&self, rule: &Rule, key: KeyHash, wait: Option<Duration>, reason: Reason) {
@@ -431,9 +437,14 @@ impl<St: Store> Shared<St> {
             let Who::Key(key) = rule.who(head) else {
                 continue;
             };
-            let demand = match rule.demand(head, key, now) {
-                Ok(demand) => demand,
-                Err(_) => rule.demand_without_plan(head, key),
+            let quota = rule
+                .quota_of(head, now)
+                .unwrap_or_else(|_| rule.quota.get());
+            let demand = Demand {
+                key,
+                quota: &quota,
+                units: rule.units(head),
+                debt: rule.policy.debt,
             };
             let mut reading = [Reading::default()];
             match self.store.take(now, &[demand], &mut reading) {
@@ -465,47 +476,56 @@ impl Rule {
             None => wait,
         }
     }
+}
 
-    fn demand_without_plan(&self, head: &Head<'_>, key: KeyHash) -> Demand {
+impl Want {
+    const NOTHING: Self = Self {
+        rule: 0,
+        key: KeyHash::from_bits(0),
+        quota: Quota::per_second(0),
+        units: 0,
+        debt: 0,
+    };
+
+    const fn of(rule: usize, demand: &Demand<'_>) -> Self {
+        Self {
+            rule,
+            key: demand.key,
+            quota: *demand.quota,
+            units: demand.units,
+            debt: demand.debt,
+        }
+    }
+
+    const fn demand(&self) -> Demand<'_> {
         Demand {
-            key,
-            quota: self.quota.get(),
-            units: self.units(head),
-            debt: self.policy.debt,
+            key: self.key,
+            quota: &self.quota,
+            units: self.units,
+            debt: self.debt,
         }
     }
 }
 
 impl<const N: usize> Set<N> {
-    #[inline]
-    fn new() -> Self {
+    const fn new() -> Self {
         Self {
-            demands: [Demand::NOTHING; N],
-            rules: [0; N],
+            wants: [Want::NOTHING; N],
             len: 0,
         }
     }
 
-    #[inline]
-    fn push(&mut self, rule: usize, demand: Demand) {
-        if let (Some(place), Some(at)) =
-            (self.demands.get_mut(self.len), self.rules.get_mut(self.len))
-        {
-            *place = demand;
-            *at = rule as u8;
+    fn push(&mut self, want: Want) {
+        if let Some(place) = self.wants.get_mut(self.len) {
+            *place = want;
             self.len += 1;
         }
     }
 }
 
 impl<'a> Answered<'a> {
-    fn standings(
-        &self,
-    ) -> impl Iterator<Item = (usize, &'a Demand, &'a Reading)> + Clone + use<'a> {
-        let rules = self.rules.iter().map(|rule| usize::from(*rule));
-        rules
-            .zip(self.demands.iter().zip(self.readings))
-            .map(|(rule, (demand, reading))| (rule, demand, reading))
+    fn standings(&self) -> impl Iterator<Item = (&'a Want, &'a Reading)> + Clone + use<'a> {
+        self.wants.iter().zip(self.readings)
     }
 }
 
@@ -522,7 +542,7 @@ impl<St: Store> Pass<St> {
 impl<St: Store> fmt::Debug for Trip<St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Trip")
-            .field("demands", &self.demands)
+            .field("wants", &self.wants)
             .finish_non_exhaustive()
     }
 }

@@ -228,7 +228,7 @@ where
                     match held.step {
                         Step::Pass(pass) => call(&mut held.service, held.request, pass),
                         Step::Refuse(refusal) => Kind::Answer {
-                            response: Some(answer(*refusal, &held.request)),
+                            response: Some(answer(refusal, &held.request)),
                         },
                         // It was decided above.
                         Step::Fetch(_) | Step::Trip(_) => continue,

@@ -150,7 +150,10 @@ impl Bucket {
     /// How the bucket stands now, under the policy's own quota. Nothing is taken.
     #[must_use]
     pub fn level(&self) -> Level {
-        self.limiter.store.peek(Instant::now(), &self.demand(0))
+        let quota = self.rule().quota.get();
+        self.limiter
+            .store
+            .peek(Instant::now(), &self.demand(&quota, 0))
     }
 }
 
@@ -158,7 +161,7 @@ impl<St: Store> Bucket<St> {
     /// Makes the bucket full, and forgives what led to a penalty.
     pub fn reset(&self) {
         self.adjust(0, Change::Reset);
-        if let Some(penalties) = &self.limiter.rules[self.rule].penalties {
+        if let Some(penalties) = &self.rule().penalties {
             penalties.forgive(self.key, Instant::now());
         }
     }
@@ -176,7 +179,7 @@ impl<St: Store> Bucket<St> {
     /// How many requests of the key are in flight, under a policy of permits.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        let permits = self.limiter.rules[self.rule].permits.as_ref();
+        let permits = self.rule().permits.as_ref();
         permits.map_or(0, |permits| permits.in_flight(self.key))
     }
 
@@ -187,19 +190,23 @@ impl<St: Store> Bucket<St> {
     }
 
     fn adjust(&self, units: u64, change: Change) {
+        let quota = self.rule().quota.get();
         self.limiter
             .store
-            .adjust(Instant::now(), &self.demand(units), change);
+            .adjust(Instant::now(), &self.demand(&quota, units), change);
     }
 
-    fn demand(&self, units: u64) -> Demand {
-        let rule = &self.limiter.rules[self.rule];
+    fn demand<'a>(&self, quota: &'a Quota, units: u64) -> Demand<'a> {
         Demand {
             key: self.key,
-            quota: rule.quota.get(),
+            quota,
             units,
-            debt: rule.policy.debt,
+            debt: self.rule().policy.debt,
         }
+    }
+
+    fn rule(&self) -> &Rule {
+        &self.limiter.rules[self.rule]
     }
 }
 
@@ -238,7 +245,7 @@ impl<St: Store> fmt::Debug for RateLimiter<St> {
 impl<St: Store> fmt::Debug for Bucket<St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bucket")
-            .field("policy", &self.limiter.rules[self.rule].policy.name)
+            .field("policy", &self.rule().policy.name)
             .field("key", &self.tag())
             .finish_non_exhaustive()
     }

@@ -14,7 +14,6 @@ use crate::{
     plan::{Fetch, Planned},
     policy::{Limit, Missing},
     stats::Counters,
-    store::Demand,
 };
 
 /// How many keys may be shut out, or have requests in flight, at a time: 1.5 MB for each.
@@ -87,30 +86,19 @@ impl Rule {
         self.policy.cost.as_ref().map_or(1, |cost| cost(head))
     }
 
-    /// What a request wants of its bucket, or the plan that has to be fetched first.
+    /// The quota of a request, or the plan that has to be fetched first.
     #[inline]
-    pub(crate) fn demand(
-        &self,
-        head: &Head<'_>,
-        key: KeyHash,
-        now: Instant,
-    ) -> Result<Demand, Fetch> {
+    pub(crate) fn quota_of(&self, head: &Head<'_>, now: Instant) -> Result<Quota, Fetch> {
         let planned = self
             .policy
             .plans
             .as_ref()
             .map(|plans| plans.quota(head, now));
-        let quota = match planned {
-            None | Some(Planned::Default) => self.quota.get(),
-            Some(Planned::Quota(quota)) => quota,
-            Some(Planned::Later(fetch)) => return Err(fetch),
-        };
-        Ok(Demand {
-            key,
-            quota,
-            units: self.units(head),
-            debt: self.policy.debt,
-        })
+        match planned {
+            None | Some(Planned::Default) => Ok(self.quota.get()),
+            Some(Planned::Quota(quota)) => Ok(quota),
+            Some(Planned::Later(fetch)) => Err(fetch),
+        }
     }
 
     #[cold]

@@ -104,7 +104,12 @@ impl<S, St: Store> RateLimitService<S, St> {
     {
         match step {
             Step::Pass(pass) => RateLimitFuture::pass(&mut self.inner, request, pass),
-            Step::Refuse(refusal) => RateLimitFuture::refuse(answer(*refusal, &request)),
+            Step::Refuse(refusal) => {
+                // The inner service made itself ready for a request that will not come; a clone
+                // in its place gives back what it may hold for that.
+                self.inner = self.inner.clone();
+                RateLimitFuture::refuse(answer(refusal, &request))
+            }
             later => {
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
@@ -121,7 +126,7 @@ pub(crate) fn answer<B>(refusal: Refusal, request: &Request<B>) -> Response<Byte
     let mut response = refusal.problem.answer(&Caller::of(request));
     refusal.lines.insert_into(response.headers_mut());
     if let Some(decision) = refusal.decision {
-        response.extensions_mut().insert(decision);
+        response.extensions_mut().insert(*decision);
     }
     response
 }

@@ -22,7 +22,8 @@ use crate::{
 /// use tower_ready_ratelimit::{Quota, KeyHash, store::Demand, MemoryStore};
 ///
 /// let store = MemoryStore::new(10_000)?;
-/// let alice = Demand::new(KeyHash::from_bits(0xa11ce << 90), Quota::per_minute(2));
+/// let quota = Quota::per_minute(2);
+/// let alice = Demand::new(KeyHash::from_bits(0xa11ce << 90), &quota);
 /// let now = Instant::now();
 /// assert!(store.check(now, &alice).is_ok());
 /// assert!(store.check(now, &alice).is_ok());
@@ -100,7 +101,7 @@ impl MemoryStore {
     /// # Errors
     ///
     /// The bucket as it stands, when it has not enough.
-    pub fn check(&self, now: Instant, demand: &Demand) -> Result<Level, Level> {
+    pub fn check(&self, now: Instant, demand: &Demand<'_>) -> Result<Level, Level> {
         let reading = self.take_one(now, demand);
         let level = reading.level(now, demand);
         if reading.enough {
@@ -111,7 +112,7 @@ impl MemoryStore {
     }
 
     #[inline]
-    fn take_one(&self, now: Instant, demand: &Demand) -> Reading {
+    fn take_one(&self, now: Instant, demand: &Demand<'_>) -> Reading {
         let overflow = self.overflow;
         self.table
             .with(demand.key, now.as_nanos(), overflow, |place| match place {
@@ -128,7 +129,7 @@ impl MemoryStore {
 
     /// A bucket as it stands, untouched.
     #[must_use]
-    pub fn peek(&self, now: Instant, demand: &Demand) -> Level {
+    pub fn peek(&self, now: Instant, demand: &Demand<'_>) -> Level {
         let overflow = self.overflow;
         let full = self
             .table
@@ -161,8 +162,8 @@ impl MemoryStore {
     }
 
     #[cold]
-    fn without_place(&self, now: Instant, demand: &Demand) -> Reading {
-        let full = Level::read(&demand.quota, now, Span::ZERO, 0);
+    fn without_place(&self, now: Instant, demand: &Demand<'_>) -> Reading {
+        let full = Level::read(demand.quota, now, Span::ZERO, 0);
         let enough = self.overflow == Overflow::Admit;
         let spent = if enough { 0 } else { demand.quota.max_burst() };
         Reading {
@@ -171,7 +172,7 @@ impl MemoryStore {
         }
     }
 
-    fn take_all(&self, now: Instant, demands: &[Demand], readings: &mut [Reading]) -> bool {
+    fn take_all(&self, now: Instant, demands: &[Demand<'_>], readings: &mut [Reading]) -> bool {
         let mut keys = [KeyHash::from_bits(0); Self::MAX_SET];
         for (key, demand) in keys.iter_mut().zip(demands) {
             *key = demand.key;
@@ -220,7 +221,7 @@ impl MemoryStore {
 
 /// What a bucket stands at after a demand, or as it is if it has not enough.
 #[inline]
-fn look(place: &Place<'_>, now: Instant, demand: &Demand) -> Reading {
+fn look(place: &Place<'_>, now: Instant, demand: &Demand<'_>) -> Reading {
     let full = read(place, now, demand);
     let taken = demand.quota.rate().take(now.into(), full, demand.units);
     Reading {
@@ -230,7 +231,7 @@ fn look(place: &Place<'_>, now: Instant, demand: &Demand) -> Reading {
 }
 
 #[inline]
-fn read(place: &Place<'_>, now: Instant, demand: &Demand) -> Span {
+fn read(place: &Place<'_>, now: Instant, demand: &Demand<'_>) -> Span {
     // The cell that keys without a place share may be in debt to a quota of another length. It is
     // never cut down to the length of this one, for it is not this key's alone.
     let debt = if place.own { demand.debt } else { u64::MAX };
@@ -253,7 +254,7 @@ impl Store for MemoryStore {
     fn take(
         &self,
         now: Instant,
-        demands: &[Demand],
+        demands: &[Demand<'_>],
         readings: &mut [Reading],
     ) -> Taking<Self::Trip> {
         Taking::Done(match (demands, &mut *readings) {
@@ -267,13 +268,13 @@ impl Store for MemoryStore {
         })
     }
 
-    fn adjust(&self, now: Instant, demand: &Demand, change: Change) {
+    fn adjust(&self, now: Instant, demand: &Demand<'_>, change: Change) {
         let overflow = self.overflow;
         self.table
             .with(demand.key, now.as_nanos(), overflow, |place| {
                 let Some(mut place) = place else { return };
                 let level = Level {
-                    quota: demand.quota,
+                    quota: *demand.quota,
                     now: now.as_nanos(),
                     full: read(&place, now, demand),
                 };

@@ -7,14 +7,16 @@ use loom::{sync::Arc, thread};
 use super::*;
 use crate::Quota;
 
+static ONE: Quota = Quota::per_hour(1);
+static TWO: Quota = Quota::per_hour(2);
 const NOW: Instant = Instant::from_nanos(1_000_000_000);
 
-fn demand(number: u64, quota: Quota) -> Demand {
+fn demand(number: u64, quota: &Quota) -> Demand<'_> {
     let number = u128::from(number);
     Demand::new(KeyHash::from_bits(number << 120 | number), quota)
 }
 
-fn take(store: &MemoryStore, set: &[Demand]) -> bool {
+fn take(store: &MemoryStore, set: &[Demand<'_>]) -> bool {
     let mut readings = [Reading::default(); 2];
     matches!(store.take(NOW, set, &mut readings), Taking::Done(true))
 }
@@ -27,7 +29,7 @@ fn store() -> Arc<MemoryStore> {
 fn two_threads_enter_a_key_once_and_share_its_burst() {
     loom::model(|| {
         let store = store();
-        let alice = demand(1, Quota::per_hour(1));
+        let alice = demand(1, &ONE);
         let other = {
             let store = Arc::clone(&store);
             thread::spawn(move || store.check(NOW, &alice).is_ok())
@@ -41,7 +43,7 @@ fn two_threads_enter_a_key_once_and_share_its_burst() {
 fn sets_in_opposite_order_neither_wait_for_each_other_nor_lose_a_unit() {
     loom::model(|| {
         let store = store();
-        let quota = Quota::per_hour(1);
+        let quota = &ONE;
         let (alice, bob, carol) = (demand(1, quota), demand(2, quota), demand(3, quota));
         let other = {
             let store = Arc::clone(&store);
@@ -51,7 +53,7 @@ fn sets_in_opposite_order_neither_wait_for_each_other_nor_lose_a_unit() {
         let there = other.join().unwrap();
         assert!(here ^ there, "both need alice's only unit");
         // Whoever lost has given everything back.
-        let left = |demand| store.peek(NOW, &demand).remaining();
+        let left = |demand: Demand<'_>| store.peek(NOW, &demand).remaining();
         assert_eq!(left(alice), 0);
         assert_eq!(
             (left(bob), left(carol)),
@@ -64,7 +66,7 @@ fn sets_in_opposite_order_neither_wait_for_each_other_nor_lose_a_unit() {
 fn a_refund_and_a_taking_both_count() {
     loom::model(|| {
         let store = store();
-        let alice = demand(1, Quota::per_hour(2));
+        let alice = demand(1, &TWO);
         assert!(take(&store, &[alice]));
         let other = {
             let store = Arc::clone(&store);

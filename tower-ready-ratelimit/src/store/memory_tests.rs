@@ -24,11 +24,11 @@ fn key(number: u64) -> KeyHash {
     KeyHash::from_bits(u128::from(spread(number)) << 64 | u128::from(spread(!number)))
 }
 
-fn demand(number: u64, quota: Quota, units: u64) -> Demand {
+fn demand(number: u64, quota: &Quota, units: u64) -> Demand<'_> {
     Demand::new(key(number), quota).units(units)
 }
 
-fn take(store: &MemoryStore, now: Instant, demands: &[Demand]) -> (bool, Vec<Reading>) {
+fn take(store: &MemoryStore, now: Instant, demands: &[Demand<'_>]) -> (bool, Vec<Reading>) {
     let mut readings = vec![Reading::default(); demands.len()];
     match store.take(now, demands, &mut readings) {
         Taking::Done(taken) => (taken, readings),
@@ -79,7 +79,7 @@ proptest! {
             now += step;
             let id = |(key, quota, _): &(u64, usize, u64)| (*key, *quota);
             let demands: Vec<_> = set.iter()
-                .map(|(key, quota, units)| demand(key * 8 + *quota as u64, QUOTAS[*quota], *units))
+                .map(|(key, quota, units)| demand(key * 8 + *quota as u64, &QUOTAS[*quota], *units))
                 .collect();
             let mut next = model.clone();
             let mut enough = true;
@@ -115,7 +115,7 @@ proptest! {
         for (step, set) in steps {
             now += step;
             let demands: Vec<_> = set.iter()
-                .map(|(key, quota, units)| demand(key * 8 + *quota as u64, QUOTAS[*quota], *units))
+                .map(|(key, quota, units)| demand(key * 8 + *quota as u64, &QUOTAS[*quota], *units))
                 .collect();
             if take(&store, at(now), &demands).0 {
                 for (key, quota, units) in set {
@@ -135,17 +135,17 @@ fn a_key_without_a_place_begins_where_the_shared_cell_stands() {
     let quota = Quota::per_second(2);
     let places = WAYS + WAYS - 1;
     for number in 0..places as u64 {
-        assert!(store.check(at(0), &demand(number, quota, 1)).is_ok());
+        assert!(store.check(at(0), &demand(number, &quota, 1)).is_ok());
     }
     // No place is left: both take their burst from the one cell.
-    assert!(store.check(at(1), &demand(100, quota, 1)).is_ok());
-    assert!(store.check(at(1), &demand(101, quota, 1)).is_ok());
-    assert!(store.check(at(1), &demand(100, quota, 1)).is_err());
+    assert!(store.check(at(1), &demand(100, &quota, 1)).is_ok());
+    assert!(store.check(at(1), &demand(101, &quota, 1)).is_ok());
+    assert!(store.check(at(1), &demand(100, &quota, 1)).is_err());
     // Places are free again, but the cell is not full yet: its debt goes with the key.
     let later = at(500_000_000);
-    assert_eq!(store.peek(later, &demand(100, quota, 1)).remaining(), 0);
+    assert_eq!(store.peek(later, &demand(100, &quota, 1)).remaining(), 0);
     let later = at(1_000_000_001);
-    assert_eq!(store.peek(later, &demand(100, quota, 1)).remaining(), 2);
+    assert_eq!(store.peek(later, &demand(100, &quota, 1)).remaining(), 2);
 }
 
 #[test]
@@ -154,13 +154,18 @@ fn overflow_may_refuse_or_admit() {
     for (overflow, passes) in [(Overflow::Refuse, false), (Overflow::Admit, true)] {
         let store = MemoryStore::new(1).unwrap().overflow(overflow);
         for number in 0..(WAYS + WAYS - 1) as u64 {
-            assert!(store.check(at(0), &demand(number, quota, 1)).is_ok());
+            assert!(store.check(at(0), &demand(number, &quota, 1)).is_ok());
         }
         for _ in 0..3 {
-            let checked = store.check(at(0), &demand(99, quota, 1));
+            let checked = store.check(at(0), &demand(99, &quota, 1));
             assert_eq!(checked.is_ok(), passes, "{overflow:?}");
             assert_eq!(
-                take(&store, at(0), &[demand(99, quota, 1), demand(1, quota, 0)]).0,
+                take(
+                    &store,
+                    at(0),
+                    &[demand(99, &quota, 1), demand(1, &quota, 0)]
+                )
+                .0,
                 passes
             );
         }
@@ -176,7 +181,7 @@ fn memory_stays_what_it_was_under_ten_million_keys() {
     let mut admitted = 0u32;
     for number in 0..10_000_000 {
         let moment = at(number); // ten million keys within ten milliseconds
-        admitted += u32::from(store.check(moment, &demand(number, quota, 1)).is_ok());
+        admitted += u32::from(store.check(moment, &demand(number, &quota, 1)).is_ok());
     }
     assert_eq!(store.bytes(), bytes);
     assert!((12_000..=15_500).contains(&admitted), "{admitted}");
@@ -187,7 +192,7 @@ fn a_store_holds_the_keys_it_is_made_for() {
     let store = MemoryStore::new(100_000).unwrap();
     let quota = Quota::per_hour(1);
     let early = (0..100_000)
-        .filter(|number| store.check(at(0), &demand(*number, quota, 1)).is_err())
+        .filter(|number| store.check(at(0), &demand(*number, &quota, 1)).is_err())
         .count();
     assert!(early <= 30, "{early} found no place");
 }
@@ -203,7 +208,7 @@ fn threads_share_one_quota() {
             scope.spawn(move || {
                 for turn in 0..5_000 {
                     // Both take from the first; the order of the set differs from thread to thread.
-                    let mut set = [demand(1, quota, 1), demand(2 + turn % 50, quota, 1)];
+                    let mut set = [demand(1, &quota, 1), demand(2 + turn % 50, &quota, 1)];
                     if thread % 2 == 0 {
                         set.reverse();
                     }
@@ -224,7 +229,7 @@ fn one_bucket_can_be_charged_refunded_and_reset() {
             at(0),
             &Demand {
                 debt: 5,
-                ..demand(1, quota, units)
+                ..demand(1, &quota, units)
             },
             change,
         )
@@ -235,7 +240,7 @@ fn one_bucket_can_be_charged_refunded_and_reset() {
                 at(0),
                 &Demand {
                     debt: 5,
-                    ..demand(1, quota, 1)
+                    ..demand(1, &quota, 1)
                 },
             )
             .remaining()
@@ -251,7 +256,7 @@ fn one_bucket_can_be_charged_refunded_and_reset() {
         at(0),
         &Demand {
             debt: 5,
-            ..demand(1, quota, 1)
+            ..demand(1, &quota, 1)
         },
     );
     assert_eq!(
@@ -268,7 +273,7 @@ fn the_hottest_keys_are_those_furthest_from_full() {
     let store = MemoryStore::new(1_000).unwrap();
     let quota = Quota::per_hour(100);
     for number in 1..=50u64 {
-        assert!(store.check(at(0), &demand(number, quota, number)).is_ok());
+        assert!(store.check(at(0), &demand(number, &quota, number)).is_ok());
     }
     let hottest = store.hottest(at(0), 3);
     let tags: Vec<_> = hottest.iter().map(|hot| hot.tag).collect();
@@ -285,7 +290,8 @@ fn a_store_for_nobody_and_a_set_too_large_are_refused() {
             .contains("room for no keys")
     );
     let store = MemoryStore::new(1).unwrap();
-    let set = vec![demand(1, Quota::per_second(1), 1); 9];
+    let quota = Quota::per_second(1);
+    let set = vec![demand(1, &quota, 1); 9];
     assert!(!take(&store, at(0), &set).0);
     assert!(take(&store, at(0), &[]).0);
 }

@@ -33,12 +33,12 @@ pub trait Store: Send + Sync + 'static {
     fn take(
         &self,
         now: Instant,
-        demands: &[Demand],
+        demands: &[Demand<'_>],
         readings: &mut [Reading],
     ) -> Taking<Self::Trip>;
 
     /// Changes one bucket, whatever is in it. Nobody waits: a store beyond a socket sends it off.
-    fn adjust(&self, now: Instant, demand: &Demand, change: Change);
+    fn adjust(&self, now: Instant, demand: &Demand<'_>, change: Change);
 
     /// The longest that this store may take to answer, for `Debug` and for documentation.
     fn is_local(&self) -> bool {
@@ -49,11 +49,11 @@ pub trait Store: Send + Sync + 'static {
 /// What a request wants of one bucket.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Demand {
+pub struct Demand<'a> {
     /// Whose bucket.
     pub key: KeyHash,
     /// The quota that holds for it now.
-    pub quota: Quota,
+    pub quota: &'a Quota,
     /// How many units.
     pub units: u64,
     /// How many units below empty the bucket may be charged with [`Change::Charge`].
@@ -96,12 +96,10 @@ pub struct Reading {
 #[derive(Debug)]
 pub struct StoreError(Box<dyn Error + Send + Sync>);
 
-impl Demand {
-    pub(crate) const NOTHING: Self = Self::new(KeyHash::from_bits(0), Quota::per_second(0));
-
+impl<'a> Demand<'a> {
     /// Wants one unit, and allows no debt.
     #[must_use]
-    pub const fn new(key: KeyHash, quota: Quota) -> Self {
+    pub const fn new(key: KeyHash, quota: &'a Quota) -> Self {
         Self {
             key,
             quota,
@@ -135,9 +133,9 @@ impl Reading {
 
     /// The bucket itself.
     #[must_use]
-    pub const fn level(&self, now: Instant, demand: &Demand) -> Level {
+    pub const fn level(&self, now: Instant, demand: &Demand<'_>) -> Level {
         Level {
-            quota: demand.quota,
+            quota: *demand.quota,
             now: now.as_nanos(),
             full: self.full,
         }

@@ -104,16 +104,16 @@ impl Table {
         f: impl FnOnce(Option<Place<'_>>) -> T,
     ) -> T {
         let home = self.left[self.left_of(key)].lock();
-        match home.search(key.tag(), now, WAYS) {
-            Search::Found(at) => f(Some(home.place(at, key.tag()))),
-            Search::Free(at) if !home.has_spilled() => {
-                f(Some(home.fresh(at, key.tag(), Span::ZERO)))
-            }
+        let mut right = None;
+        let place = match home.search(key.tag(), now, WAYS) {
+            Search::Found(at) => Some(home.place(at, key.tag())),
+            Search::Free(at) if !home.has_spilled() => Some(home.fresh(at, key.tag(), Span::ZERO)),
             search => {
-                let right = self.right[self.right_of(key)].lock();
-                f(spill(&home, search, &right, key.tag(), now, overflow))
+                let right = right.insert(self.right[self.right_of(key)].lock());
+                spill(&home, search, right, key.tag(), now, overflow)
             }
-        }
+        };
+        f(place)
     }
 
     /// Reads and writes the entries of a set as one: `f` sees all of them under all their locks.
@@ -182,6 +182,8 @@ impl Table {
 }
 
 /// Where a key goes whose bucket on the left has no room, or had none before.
+#[cold]
+#[inline(never)]
 fn spill<'a>(
     home: &Locked<'a>,
     search: Search,
@@ -283,6 +285,7 @@ impl Bucket {
 }
 
 impl Entry {
+    #[inline]
     fn full(&self) -> Span {
         let part = (self.tag.load(Relaxed) & !FLAG) >> KeyTag::BITS;
         Span {
@@ -295,25 +298,22 @@ impl Entry {
 impl<'a> Locked<'a> {
     #[inline]
     fn search(&self, tag: KeyTag, now: u64, ways: usize) -> Search {
-        let mut free = WAYS;
-        for (at, entry) in self.0.0[..ways].iter().enumerate() {
-            if entry.tag.load(Relaxed) & KeyTag::MASK == tag.to_bits() {
-                return Search::Found(at);
-            }
-        }
-        for (place, entry) in self.0.0[..ways].iter().enumerate() {
-            if entry.full() <= at(now) {
-                free = place;
-                break;
-            }
-        }
-        if free < WAYS {
-            Search::Free(free)
-        } else {
-            Search::Full
+        let entries = &self.0.0[..ways];
+        let is_it = |entry: &Entry| entry.tag.load(Relaxed) & KeyTag::MASK == tag.to_bits();
+        match entries.iter().position(is_it) {
+            Some(at) => Search::Found(at),
+            None => self.search_free(now, ways),
         }
     }
 
+    #[inline(never)]
+    fn search_free(&self, now: u64, ways: usize) -> Search {
+        let is_free = |entry: &Entry| entry.full() <= at(now);
+        let free = self.0.0[..ways].iter().position(is_free);
+        free.map_or(Search::Full, Search::Free)
+    }
+
+    #[inline]
     fn place(&self, at: usize, tag: KeyTag) -> Place<'a> {
         let entry = &self.0.0[at];
         Place {
@@ -324,6 +324,7 @@ impl<'a> Locked<'a> {
         }
     }
 
+    #[inline]
     fn fresh(&self, at: usize, tag: KeyTag, full: Span) -> Place<'a> {
         Place {
             full,
@@ -344,6 +345,7 @@ impl<'a> Locked<'a> {
 }
 
 impl Drop for Locked<'_> {
+    #[inline]
     fn drop(&mut self) {
         let word = &self.0.0[0].tag;
         word.store(word.load(Relaxed) & !FLAG, Release);
@@ -351,6 +353,7 @@ impl Drop for Locked<'_> {
 }
 
 impl Place<'_> {
+    #[inline]
     pub(crate) fn write(&mut self, full: Span) {
         let flag = self.entry.tag.load(Relaxed) & FLAG;
         let tag = flag | u64::from(full.part) << KeyTag::BITS | self.tag;
