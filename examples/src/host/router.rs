@@ -14,7 +14,7 @@ use http::{
     header::{ALLOW, CONTENT_TYPE},
     request::Parts,
 };
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tower_ready_problem::{Caller, Problem, types};
@@ -124,16 +124,23 @@ fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     serde_urlencoded::from_str(query).map_err(|error| bad(error.to_string()))
 }
 
-/// Whatever broke the body, the stack knows which problem it is.
+/// Reads a body to its end. What breaks it is the caller's: a limit, or an upload that broke off.
 async fn read<B>(body: B) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    match body.collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) => Err(Problem::new(&types::INTERNAL).source(error.into())),
-    }
+    let error = match body.collect().await {
+        Ok(body) => return Ok(body.to_bytes()),
+        Err(error) => error.into(),
+    };
+    let is_too_long = error.is::<LengthLimitError>();
+    let kind = if is_too_long {
+        &types::CONTENT_TOO_LARGE
+    } else {
+        &types::MALFORMED_REQUEST
+    };
+    Err(Problem::new(kind).source(error))
 }
 
 async fn json<B>(headers: &HeaderMap, body: B) -> Result<Value, Problem>

@@ -1,0 +1,16 @@
+//! The binaries, started as a user starts them and spoken to over sockets: what the routes and
+//! methods answer, what hostile clients get, which flags are taken, and how it all ends.
+
+#![cfg(unix)]
+
+mod client;
+mod flags;
+mod grpc;
+mod hostile;
+mod leaving;
+mod limits;
+mod logs;
+mod routes;
+mod server;
+mod tour;
+mod uploads;
