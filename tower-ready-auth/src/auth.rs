@@ -1,0 +1,273 @@
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+
+use http::HeaderName;
+use tower_ready_core::{Head, Instant, RequestId};
+use tower_ready_problem::Problem;
+
+use crate::{
+    ApiKeys, AuthBuilder, AuthLayer, CredentialKind, Event, EventKind, JwtVerifier, Lookup, OnAuth,
+    Principal, Reason, Revocation, TokenError,
+    credentials::Credentials,
+    jwt::claimed_issuer,
+    rejection::{self, Challenge, Demand},
+    throttle::Throttle,
+};
+
+/// Who may come in: token verifiers, API keys, and what belongs to both. A cheap handle, whose
+/// clones share one throttle.
+///
+/// A [`JwtVerifier`] or [`ApiKeys`] by themselves become one with all defaults, so that
+/// `AuthLayer::new(verifier)` is enough to begin with.
+#[derive(Clone)]
+pub struct Auth(pub(crate) Arc<Inner>);
+
+pub(crate) type Source = Arc<dyn Fn(&Head<'_>) -> Option<IpAddr> + Send + Sync>;
+
+pub(crate) struct Inner {
+    pub(crate) verifiers: Vec<JwtVerifier>,
+    pub(crate) api_keys: Option<ApiKeys>,
+    pub(crate) key_header: Option<HeaderName>,
+    pub(crate) optional: bool,
+    pub(crate) open: Vec<Box<str>>,
+    pub(crate) preflight: bool,
+    pub(crate) remove: bool,
+    pub(crate) revocation: Option<Arc<dyn Revocation>>,
+    pub(crate) fail_open: bool,
+    pub(crate) throttle: Option<Throttle>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) observer: Option<Box<dyn OnAuth>>,
+    pub(crate) challenge: Challenge,
+}
+
+/// What becomes of a request.
+pub(crate) enum Step {
+    Pass(Option<Principal>),
+    Refuse(Problem),
+    Later(Lookup<Result<Principal, TokenError>>),
+}
+
+impl Auth {
+    /// Starts from the defaults.
+    pub fn builder() -> AuthBuilder {
+        AuthBuilder::new()
+    }
+
+    /// A layer that asks who calls.
+    pub fn layer(&self) -> AuthLayer {
+        AuthLayer::new(self.clone())
+    }
+
+    /// The first part of a decision: all of it, unless something has to be waited for.
+    #[inline]
+    pub(crate) fn decide(&self, head: &Head<'_>) -> Step {
+        let it = &*self.0;
+        if it.is_open(head) {
+            return Step::Pass(None);
+        }
+        let credentials = match Credentials::of(head, it.key_header.as_ref()) {
+            Ok(Credentials::None) if it.optional => return Step::Pass(None),
+            Ok(Credentials::None) => {
+                return Step::Refuse(self.refuse(head, &Reason::MissingCredentials.into(), None));
+            }
+            Ok(credentials) => credentials,
+            Err(reason) => return Step::Refuse(self.refuse(head, &reason.into(), None)),
+        };
+        if let Some(throttle) = it.throttle.as_ref().filter(|throttle| !throttle.is_quiet())
+            && let Some(source) = it.source(head)
+            && let Some(wait) = throttle.wait(source, Instant::now())
+        {
+            return Step::Refuse(self.refuse(head, &Reason::Throttled.into(), Some(wait)));
+        }
+        match self.verify(head, credentials) {
+            Lookup::Ready(result) => match self.conclude(head, result) {
+                Ok(principal) => Step::Pass(Some(principal)),
+                Err(problem) => Step::Refuse(problem),
+            },
+            later => Step::Later(later),
+        }
+    }
+
+    /// The last part of a decision, when all is known.
+    pub(crate) fn conclude(
+        &self,
+        head: &Head<'_>,
+        result: Result<Principal, TokenError>,
+    ) -> Result<Principal, Problem> {
+        match result {
+            Ok(principal) => {
+                let id = RequestId::of(head.headers());
+                let event = || {
+                    let mut event = Event::new(EventKind::Admitted, head, id.as_ref());
+                    event.principal = Some(&principal);
+                    event
+                };
+                #[cfg(feature = "tracing")]
+                if tracing::enabled!(target: "tower_ready_auth::audit", tracing::Level::DEBUG) {
+                    event().log();
+                }
+                if let Some(observer) = &self.0.observer {
+                    let mut event = event();
+                    event.source = self.0.source(head);
+                    observer.on_event(&event);
+                }
+                Ok(principal)
+            }
+            Err(error) => Err(self.refuse(head, &error, None)),
+        }
+    }
+
+    /// Verification and revocation.
+    fn verify(
+        &self,
+        head: &Head<'_>,
+        credentials: Credentials<'_>,
+    ) -> Lookup<Result<Principal, TokenError>> {
+        let it = &*self.0;
+        let verified = match (credentials, &it.api_keys) {
+            (Credentials::Key(key), Some(keys)) => keys.verify(key, it.source(head)),
+            // One layer, several schemes: what begins as our keys do is meant as one.
+            (Credentials::Bearer(key), Some(keys)) if keys.is_meant(key) => {
+                keys.verify(key, it.source(head))
+            }
+            (Credentials::Bearer(token), _) => it.verify_token(token),
+            _ => Lookup::Ready(Err(Reason::UnknownScheme.into())),
+        };
+        if it.revocation.is_none() {
+            return verified;
+        }
+        match verified {
+            Lookup::Ready(Err(error)) => Lookup::Ready(Err(error)),
+            Lookup::Ready(Ok(principal)) => self.check_revocation(principal),
+            Lookup::Later(verified) => {
+                let auth = self.clone();
+                Lookup::later(async move { auth.check_revocation(verified.await?).wait().await })
+            }
+        }
+    }
+
+    fn check_revocation(&self, principal: Principal) -> Lookup<Result<Principal, TokenError>> {
+        let Some(revocation) = &self.0.revocation else {
+            return Lookup::Ready(Ok(principal));
+        };
+        // What has no name cannot be revoked by it.
+        if principal.kind() == CredentialKind::Jwt && principal.credential_id().is_none() {
+            return Lookup::Ready(Err(TokenError::claim(Reason::MissingClaim, "jti")));
+        }
+        let fail_open = self.0.fail_open;
+        let decide = move |principal, revoked| match revoked {
+            Ok(false) => Ok(principal),
+            Ok(true) => Err(Reason::Revoked.into()),
+            Err(_) if fail_open => Ok(principal),
+            Err(_) => Err(Reason::StoreUnavailable.into()),
+        };
+        match revocation.is_revoked(&principal) {
+            Lookup::Ready(revoked) => Lookup::Ready(decide(principal, revoked)),
+            Lookup::Later(revoked) => {
+                Lookup::later(async move { decide(principal, revoked.await) })
+            }
+        }
+    }
+
+    /// Counts a failure, tells of it, and answers it.
+    #[cold]
+    fn refuse(&self, head: &Head<'_>, error: &TokenError, wait: Option<Duration>) -> Problem {
+        let it = &*self.0;
+        let reason = error.reason();
+        let source = it.source(head);
+        let lock = match (&it.throttle, source) {
+            (Some(throttle), Some(source)) if reason.is_attack() => {
+                throttle.failed(source, Instant::now())
+            }
+            _ => None,
+        };
+        let kind = match reason {
+            Reason::Revoked => EventKind::Revoked,
+            Reason::KeysUnavailable | Reason::StoreUnavailable => EventKind::Unavailable,
+            _ if lock.is_some() => EventKind::Locked,
+            _ => EventKind::Refused,
+        };
+        let id = RequestId::of(head.headers());
+        let mut event = Event::new(kind, head, id.as_ref());
+        event.reason = Some(reason);
+        event.claim = error.claim_name();
+        event.source = source;
+        event.locked_for = lock.or(wait);
+        #[cfg(feature = "tracing")]
+        event.log();
+        if let Some(observer) = &it.observer {
+            observer.on_event(&event);
+        }
+        let retry = wait.or_else(|| {
+            let is_ours = reason.status().is_server_error();
+            is_ours.then_some(Duration::from_secs(1))
+        });
+        rejection::problem(reason, &it.challenge, Demand::default(), retry)
+    }
+}
+
+impl Inner {
+    /// Whether a request passes without a question: an exact path, so that no trick of spelling
+    /// opens another, or a preflight of CORS, which never has credentials (Fetch §4.8).
+    fn is_open(&self, head: &Head<'_>) -> bool {
+        let path = head.uri().path();
+        let is_preflight = || {
+            head.method() == http::Method::OPTIONS
+                && head.headers().contains_key(http::header::ORIGIN)
+                && head
+                    .headers()
+                    .contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
+        };
+        self.open.iter().any(|open| **open == *path) || self.preflight && is_preflight()
+    }
+
+    pub(crate) fn source(&self, head: &Head<'_>) -> Option<IpAddr> {
+        self.sources.iter().find_map(|source| source(head))
+    }
+
+    /// Each issuer has keys of its own (RFC 8725 §3.8), so the issuer that a token claims decides
+    /// who checks it, and who checks it decides whether it is that issuer's.
+    fn verify_token(&self, token: &[u8]) -> Lookup<Result<Principal, TokenError>> {
+        match &*self.verifiers {
+            [] => Lookup::Ready(Err(Reason::UnknownScheme.into())),
+            [only] => only.verify_or_fetch(token),
+            several => {
+                let issuer = match claimed_issuer(token) {
+                    Ok(issuer) => issuer,
+                    Err(error) => return Lookup::Ready(Err(error)),
+                };
+                let is_its = |verifier: &&JwtVerifier| {
+                    let mut known = verifier.issuers().iter();
+                    known.any(|known| Some(&**known) == issuer.as_deref())
+                };
+                match several.iter().find(is_its) {
+                    Some(verifier) => verifier.verify_or_fetch(token),
+                    None => Lookup::Ready(Err(Reason::UnknownIssuer.into())),
+                }
+            }
+        }
+    }
+}
+
+impl From<JwtVerifier> for Auth {
+    fn from(verifier: JwtVerifier) -> Self {
+        AuthBuilder::new().jwt(verifier).finish()
+    }
+}
+
+impl From<ApiKeys> for Auth {
+    fn from(keys: ApiKeys) -> Self {
+        AuthBuilder::new().api_keys(keys).finish()
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("verifiers", &self.0.verifiers)
+            .field("api_keys", &self.0.api_keys)
+            .field("optional", &self.0.optional)
+            .field("open", &self.0.open)
+            .field("throttle", &self.0.throttle)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,284 @@
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::HeaderName;
+use tower_ready_core::Head;
+
+use crate::{
+    ApiKeys, Auth, ConfigError, ConfigErrorKind, JwtVerifier, OnAuth, Revocation,
+    auth::{Inner, Source},
+    credentials::X_API_KEY,
+    rejection::{Challenge, Scheme, is_quotable},
+    throttle::Throttle,
+};
+
+/// Sets up an [`Auth`]. It needs one scheme at least; the rest has defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_ready_auth::{Algorithm, ApiKeys, Auth, JwtVerifier, Key, RevocationList};
+///
+/// # let key = Key::secret(Algorithm::HS256, &[7; 32])?;
+/// let tokens = JwtVerifier::builder()
+///     .issuer("https://issuer.example")
+///     .audience("orders")
+///     .keys(key)
+///     .build()?;
+/// let revoked = RevocationList::new();
+/// let auth = Auth::builder()
+///     .jwt(tokens)
+///     .api_keys(ApiKeys::builder("acme", "live").build()?)
+///     .revocation(revoked.clone()) // keep a handle, to revoke with
+///     .throttle(60, Duration::from_secs(60))
+///     .open(["/livez", "/readyz"])
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a builder does nothing until `build`"]
+pub struct AuthBuilder {
+    verifiers: Vec<JwtVerifier>,
+    api_keys: Option<ApiKeys>,
+    key_header: HeaderName,
+    optional: bool,
+    open: Vec<Box<str>>,
+    preflight: bool,
+    remove: bool,
+    revocation: Option<Arc<dyn Revocation>>,
+    fail_open: bool,
+    throttle: Option<(u32, Duration)>,
+    sources: Vec<Source>,
+    observer: Option<Box<dyn OnAuth>>,
+    realm: Option<Box<str>>,
+    resource_metadata: Option<Box<str>>,
+}
+
+impl AuthBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            verifiers: Vec::new(),
+            api_keys: None,
+            key_header: X_API_KEY,
+            optional: false,
+            open: Vec::new(),
+            preflight: false,
+            remove: false,
+            revocation: None,
+            fail_open: false,
+            throttle: Some((60, Duration::from_secs(60))),
+            sources: Vec::new(),
+            observer: None,
+            realm: None,
+            resource_metadata: None,
+        }
+        .source(|head| head.extensions().get().map(SocketAddr::ip))
+        .source(|head| head.extensions().get().copied())
+    }
+
+    /// Takes the tokens that this verifier finds good. Several verifiers are for several issuers.
+    /// Default: none.
+    pub fn jwt(mut self, verifier: JwtVerifier) -> Self {
+        self.verifiers.push(verifier);
+        self
+    }
+
+    /// Takes these API keys, as `x-api-key: KEY`, `Authorization: ApiKey KEY`, or
+    /// `Authorization: Bearer KEY`. Default: none.
+    pub fn api_keys(mut self, keys: ApiKeys) -> Self {
+        self.api_keys = Some(keys);
+        self
+    }
+
+    /// The header for API keys. Default: `x-api-key`.
+    pub fn key_header(mut self, name: HeaderName) -> Self {
+        self.key_header = name;
+        self
+    }
+
+    /// Whether a request without credentials passes, as nobody. One with bad credentials never
+    /// does. Default: it does not pass.
+    pub fn optional(mut self, optional: bool) -> Self {
+        self.optional = optional;
+        self
+    }
+
+    /// Paths that are asked for nothing, compared exactly. Default: none.
+    pub fn open<T: Into<Box<str>>>(mut self, paths: impl IntoIterator<Item = T>) -> Self {
+        self.open.extend(paths.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whether preflight requests of CORS pass, which never have credentials. Default: no, since
+    /// the layer for CORS stands outside of this one and answers them.
+    pub fn pass_preflight(mut self, pass: bool) -> Self {
+        self.preflight = pass;
+        self
+    }
+
+    /// Whether credentials are taken out of the request before it goes on. Default: no; they are
+    /// marked as sensitive.
+    pub fn remove_credentials(mut self, remove: bool) -> Self {
+        self.remove = remove;
+        self
+    }
+
+    /// Asks for each request whether its credentials are revoked. Tokens then need a `jti`.
+    /// Default: nothing is revoked.
+    pub fn revocation(mut self, revocation: impl Revocation) -> Self {
+        self.revocation = Some(Arc::new(revocation));
+        self
+    }
+
+    /// Whether credentials pass while nobody can say whether they are revoked. Default: no.
+    pub fn fail_open(mut self, pass: bool) -> Self {
+        self.fail_open = pass;
+        self
+    }
+
+    /// How many failed authentications an address may have in a period before it has to wait.
+    /// Default: 60 in a minute.
+    pub fn throttle(mut self, failures: u32, period: Duration) -> Self {
+        self.throttle = Some((failures, period));
+        self
+    }
+
+    /// Counts no failures.
+    pub fn no_throttle(mut self) -> Self {
+        self.throttle = None;
+        self
+    }
+
+    /// Another place where the address of a caller may be, looked at before those that were there
+    /// before. Behind a proxy, ask whoever knows which header to believe. Default: a `SocketAddr`
+    /// or an `IpAddr` in the extensions of the request, where a hyper server leaves it. A request
+    /// of which no address is known is not throttled.
+    pub fn source(
+        mut self,
+        source: impl Fn(&Head<'_>) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.sources.insert(0, Arc::new(source));
+        self
+    }
+
+    /// Also looks where axum leaves the address: `ConnectInfo<SocketAddr>`, which
+    /// `into_make_service_with_connect_info` puts there.
+    #[cfg(feature = "axum")]
+    pub fn axum_source(self) -> Self {
+        self.source(|head| {
+            let info = head
+                .extensions()
+                .get::<axum::extract::ConnectInfo<SocketAddr>>();
+            info.map(|info| info.0.ip())
+        })
+    }
+
+    /// Also looks where tonic's server leaves the address: `TcpConnectInfo`.
+    #[cfg(feature = "tonic")]
+    pub fn tonic_source(self) -> Self {
+        self.source(|head| {
+            let info = head
+                .extensions()
+                .get::<tonic::transport::server::TcpConnectInfo>();
+            Some(info?.remote_addr()?.ip())
+        })
+    }
+
+    /// Hears of every decision, besides the audit log. Default: nobody.
+    pub fn on_event(mut self, observer: impl OnAuth) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// What the challenge calls this service (RFC 9110 §11.5). Default: nothing.
+    pub fn realm(mut self, realm: impl Into<Box<str>>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
+    /// Where the metadata of this service are, for clients that look for its issuer (RFC 9728
+    /// §5.1). Default: nowhere.
+    pub fn resource_metadata(mut self, url: impl Into<Box<str>>) -> Self {
+        self.resource_metadata = Some(url.into());
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// When there is no scheme, when two verifiers are for one issuer or one of several is for any,
+    /// or when a setting is wrong.
+    pub fn build(self) -> Result<Auth, ConfigError> {
+        let error = |kind| Err(ConfigError::new(kind));
+        if self.verifiers.is_empty() && self.api_keys.is_none() {
+            return error(ConfigErrorKind::NoScheme);
+        }
+        let mut issuers = Vec::new();
+        for verifier in &self.verifiers {
+            if verifier.issuers().is_empty() && self.verifiers.len() > 1 {
+                return error(ConfigErrorKind::NoIssuer);
+            }
+            for issuer in verifier.issuers() {
+                if issuers.contains(issuer) {
+                    return Err(ConfigError::new(ConfigErrorKind::DuplicateIssuer).about(issuer));
+                }
+                issuers.push(Arc::clone(issuer));
+            }
+        }
+        if let Some(path) = self.open.iter().find(|path| !path.starts_with('/')) {
+            return Err(ConfigError::new(ConfigErrorKind::Path).about(path));
+        }
+        if self
+            .throttle
+            .is_some_and(|(failures, period)| failures == 0 || period.is_zero())
+        {
+            return error(ConfigErrorKind::Throttle);
+        }
+        let texts = [&self.realm, &self.resource_metadata];
+        if let Some(text) = texts.into_iter().flatten().find(|text| !is_quotable(text)) {
+            return Err(ConfigError::new(ConfigErrorKind::Challenge).about(text));
+        }
+        Ok(self.finish())
+    }
+
+    pub(crate) fn finish(self) -> Auth {
+        let scheme = if self.verifiers.is_empty() {
+            Scheme::ApiKey
+        } else {
+            Scheme::Bearer
+        };
+        Auth(Arc::new(Inner {
+            verifiers: self.verifiers,
+            key_header: self.api_keys.is_some().then_some(self.key_header),
+            api_keys: self.api_keys,
+            optional: self.optional,
+            open: self.open,
+            preflight: self.preflight,
+            remove: self.remove,
+            revocation: self.revocation,
+            fail_open: self.fail_open,
+            throttle: self
+                .throttle
+                .map(|(failures, period)| Throttle::new(failures, period)),
+            sources: self.sources,
+            observer: self.observer,
+            challenge: Challenge {
+                scheme,
+                realm: self.realm,
+                resource_metadata: self.resource_metadata,
+            },
+        }))
+    }
+}
+
+impl fmt::Debug for AuthBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthBuilder")
+            .field("verifiers", &self.verifiers)
+            .field("api_keys", &self.api_keys)
+            .finish_non_exhaustive()
+    }
+}

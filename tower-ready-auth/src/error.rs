@@ -1,0 +1,192 @@
+//! What can be wrong with a configuration.
+
+use std::{error::Error, fmt};
+
+/// A verifier, a key source, a store or a policy was configured in a way that cannot be safe.
+///
+/// The text names the setting, what is wrong with it and what to do.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    kind: ConfigErrorKind,
+    about: Option<Box<str>>,
+}
+
+/// What is wrong with a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigErrorKind {
+    /// A verifier without keys, or a set without a key that can be used.
+    NoKeys,
+    /// A set of more than 256 keys.
+    TooManyKeys,
+    /// A set that is no JWK set.
+    MalformedKeySet,
+    /// Two keys of one kind with one id.
+    DuplicateKeyId,
+    /// A verifier without an issuer.
+    NoIssuer,
+    /// A verifier without an audience.
+    NoAudience,
+    /// An empty list of algorithms.
+    NoAlgorithm,
+    /// A list of algorithms that none of the keys is for.
+    AlgorithmWithoutKey,
+    /// A leeway of more than five minutes.
+    Leeway,
+    /// A path to a claim that is empty.
+    ClaimPath,
+    /// A file that cannot be read.
+    File,
+    /// A file of records that is not one.
+    MalformedRecords,
+    /// A URL that is none, or has something that a key URL must not have.
+    KeyUrl,
+    /// A key URL without TLS.
+    PlainKeyUrl,
+    /// A key URL that names a private address.
+    PrivateKeyUrl,
+    /// The roots of trust of the system cannot be read.
+    Roots,
+    /// No runtime of tokio to refresh keys on.
+    NoRuntime,
+    /// An authenticator without any scheme.
+    NoScheme,
+    /// Two verifiers for one issuer.
+    DuplicateIssuer,
+    /// A prefix of API keys that cannot be one.
+    KeyPrefix,
+    /// A pepper of fewer than 32 bytes.
+    ShortPepper,
+    /// A range of addresses that is none.
+    AddressRange,
+    /// A third live key of one owner.
+    ThirdKey,
+    /// Two API keys with one id.
+    DuplicateKey,
+    /// A scope that has characters which no scope has.
+    Scope,
+    /// A path that is not absolute.
+    Path,
+    /// Two policies for one path.
+    DuplicatePath,
+    /// A throttle that lets no failure pass, or has no period.
+    Throttle,
+    /// A text that a challenge cannot carry.
+    Challenge,
+    /// No randomness to make keys of.
+    Randomness,
+}
+
+impl ConfigError {
+    pub(crate) const fn new(kind: ConfigErrorKind) -> Self {
+        Self { kind, about: None }
+    }
+
+    /// Names the value in question, which is no secret.
+    pub(crate) fn about(mut self, about: &str) -> Self {
+        self.about = Some(about.into());
+        self
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub const fn kind(&self) -> ConfigErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.text())?;
+        match &self.about {
+            Some(about) => write!(f, " ({about})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfigError({self})")
+    }
+}
+
+impl Error for ConfigError {}
+
+impl ConfigErrorKind {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::NoKeys => {
+                "keys: there is no key to check signatures with: give one with keys(..)"
+            }
+            Self::TooManyKeys => "keys: the set has more than 256 keys: check where it comes from",
+            Self::MalformedKeySet => {
+                "keys: this is no JWK set: give a JSON object with the member `keys` (RFC 7517)"
+            }
+            Self::DuplicateKeyId => "keys: two keys have one id: give each its own `kid`",
+            Self::NoIssuer => {
+                "issuer: any issuer of these keys would do: name yours with issuer(..), or say \
+                 any_issuer()"
+            }
+            Self::NoAudience => {
+                "audience: a token for another service would do: name yours with audience(..), or \
+                 say any_audience()"
+            }
+            Self::NoAlgorithm => "algorithms: the list is empty: name one, or leave it out",
+            Self::AlgorithmWithoutKey => {
+                "algorithms: none of the keys is for any of these: name those of your keys"
+            }
+            Self::Leeway => "leeway: more than five minutes undoes expiry: set the clocks instead",
+            Self::ClaimPath => "a path to a claim is empty: write one such as `realm_access.roles`",
+            Self::File => "the file cannot be read: check its path and permissions",
+            Self::MalformedRecords => {
+                "the file has no records of API keys: write a JSON array of them"
+            }
+            Self::KeyUrl => {
+                "jwks url: this is no URL of a key set: write https://host/path, without user, \
+                 password and fragment"
+            }
+            Self::PlainKeyUrl => {
+                "jwks url: whoever is on the way could change the keys: use https, or say \
+                 allow_http() where the way is safe"
+            }
+            Self::PrivateKeyUrl => {
+                "jwks url: this is a private address: use a public one, or say \
+                 allow_private_addresses()"
+            }
+            Self::Roots => {
+                "jwks url: the system has no certificates to trust: install its package of them, \
+                 often named ca-certificates"
+            }
+            Self::NoRuntime => {
+                "jwks url: keys are refreshed by a task: build the source inside a tokio runtime"
+            }
+            Self::NoScheme => {
+                "no scheme is set: add a verifier with jwt(..) or keys with api_keys(..)"
+            }
+            Self::DuplicateIssuer => {
+                "two verifiers are for one issuer: merge their keys and audiences into one"
+            }
+            Self::KeyPrefix => {
+                "prefix and environment are 1 to 32 of a-z and 0-9 each: choose others"
+            }
+            Self::ShortPepper => "pepper: fewer than 32 bytes can be guessed: use 32 random ones",
+            Self::AddressRange => {
+                "allow_from: this is no range of addresses: write one such as 10.0.0.0/8"
+            }
+            Self::ThirdKey => {
+                "the owner has two live keys: revoke one before you add the next, or let it expire"
+            }
+            Self::DuplicateKey => "two API keys have one id: make a new one",
+            Self::Scope => {
+                "this is no scope: use printable ASCII without space, quote and backslash \
+                 (RFC 6749 section 3.3)"
+            }
+            Self::Path => "this is no path: write an absolute one such as /livez",
+            Self::DuplicatePath => "two policies are for one path: merge them",
+            Self::Throttle => "throttle: allow at least one failure in a period that is not zero",
+            Self::Challenge => "the challenge has characters that a header cannot carry: use ASCII",
+            Self::Randomness => "the system has no randomness for a key: try again later",
+        }
+    }
+}

@@ -1,0 +1,29 @@
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_ready_core::Head;
+use tower_ready_problem::Caller;
+
+use crate::{
+    Auth, Principal, TokenError,
+    deferred::{Finish, future},
+    service::admit,
+};
+
+future! {
+    /// The future of an [`AuthService`](crate::AuthService).
+    AuthFuture, Auth
+}
+
+impl<B> Finish<B> for Auth {
+    type Known = Result<Principal, TokenError>;
+
+    fn finish(&self, request: &mut Request<B>, known: Self::Known) -> Result<(), Response<Bytes>> {
+        match self.conclude(&Head::of(request), known) {
+            Ok(principal) => {
+                admit(self, request, Some(principal));
+                Ok(())
+            }
+            Err(problem) => Err(problem.answer(&Caller::of(request))),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+use std::{net::IpAddr, time::Duration};
+
+use http::Uri;
+
+use super::{Config, KeyUrl, Origin, address::is_private};
+use crate::{ConfigError, ConfigErrorKind};
+
+/// Sets up a [`KeyUrl`]. Everything has a default.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct KeyUrlBuilder {
+    url: String,
+    issuer: Option<Box<str>>,
+    refresh: Duration,
+    max_stale: Duration,
+    timeout: Duration,
+    cooldown: Duration,
+    max_len: usize,
+    http: bool,
+    private: bool,
+    key_hosts: Vec<Box<str>>,
+}
+
+impl KeyUrlBuilder {
+    pub(super) fn keys(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            issuer: None,
+            refresh: Duration::from_secs(10 * 60),
+            max_stale: Duration::from_secs(24 * 60 * 60),
+            timeout: Duration::from_secs(5),
+            cooldown: Duration::from_secs(10),
+            max_len: 512 * 1_024,
+            http: false,
+            private: false,
+            key_hosts: Vec::new(),
+        }
+    }
+
+    pub(super) fn issuer(issuer: &str) -> Self {
+        let base = issuer.strip_suffix('/').unwrap_or(issuer);
+        let mut it = Self::keys(&format!("{base}/.well-known/openid-configuration"));
+        it.issuer = Some(issuer.into());
+        it
+    }
+
+    /// How long a set is good that does not say so itself. Default: 10 min. It is fetched again when
+    /// four fifths of that have passed, give or take a tenth. What `max-age` says counts between a
+    /// minute and a day.
+    pub fn refresh(mut self, every: Duration) -> Self {
+        self.refresh = every;
+        self
+    }
+
+    /// How old the last good set may be while no newer one can be had. Default: a day.
+    pub fn max_stale(mut self, age: Duration) -> Self {
+        self.max_stale = age;
+        self
+    }
+
+    /// How long a fetch may take in all. Default: 5 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long after a fetch that a token asked for none asks again. Default: 10 s.
+    pub fn cooldown(mut self, cooldown: Duration) -> Self {
+        self.cooldown = cooldown;
+        self
+    }
+
+    /// The longest answer. Default: 512 KiB.
+    pub fn max_len(mut self, bytes: usize) -> Self {
+        self.max_len = bytes;
+        self
+    }
+
+    /// Allows `http`, where nobody is on the way: in a test, or to a sidecar. Default: `https`
+    /// alone.
+    pub fn allow_http(mut self) -> Self {
+        self.http = true;
+        self
+    }
+
+    /// Allows private addresses, where the issuer is in the same network. Default: public ones
+    /// alone.
+    pub fn allow_private_addresses(mut self) -> Self {
+        self.private = true;
+        self
+    }
+
+    /// A host other than the issuer's own from which the keys may come. Default: none.
+    pub fn key_host(mut self, host: impl Into<Box<str>>) -> Self {
+        self.key_hosts.push(host.into());
+        self
+    }
+
+    /// Starts to fetch.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is none that keys may come from, when the system has no roots of trust, or
+    /// outside of a tokio runtime.
+    pub fn build(self) -> Result<KeyUrl, ConfigError> {
+        let uri = check_url(&self.url, self.http, self.private)?;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(ConfigError::new(ConfigErrorKind::NoRuntime));
+        }
+        let origin = match self.issuer {
+            Some(name) => Origin::Issuer {
+                name,
+                document: uri,
+            },
+            None => Origin::Keys(uri),
+        };
+        KeyUrl::start(Config {
+            origin,
+            refresh: self.refresh,
+            max_stale: self.max_stale,
+            timeout: self.timeout,
+            cooldown: self.cooldown,
+            max_len: self.max_len,
+            http: self.http,
+            private: self.private,
+            key_hosts: self.key_hosts,
+        })
+    }
+}
+
+/// A URL that may be called, as far as it can be told from its text.
+pub(super) fn check_url(url: &str, http: bool, private: bool) -> Result<Uri, ConfigError> {
+    let error = |kind| ConfigError::new(kind).about(url);
+    let uri: Uri = url.parse().map_err(|_| error(ConfigErrorKind::KeyUrl))?;
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(error(ConfigErrorKind::KeyUrl));
+    };
+    if authority.as_str().contains('@') || url.contains('#') {
+        // Not shown, since there may be a password in it.
+        return Err(ConfigError::new(ConfigErrorKind::KeyUrl));
+    }
+    match scheme {
+        "https" => {}
+        "http" if http => {}
+        "http" => return Err(error(ConfigErrorKind::PlainKeyUrl)),
+        _ => return Err(error(ConfigErrorKind::KeyUrl)),
+    }
+    // An address needs no look-up, so it does not come past the resolver.
+    let host = authority
+        .host()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    if !private && host.parse::<IpAddr>().is_ok_and(is_private) {
+        return Err(error(ConfigErrorKind::PrivateKeyUrl));
+    }
+    Ok(uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_refused_by_what_it_shows() {
+        let kind = |url: &str| check_url(url, false, false).map_err(|error| error.kind());
+        assert!(kind("https://issuer.example/keys").is_ok());
+        for (url, expected) in [
+            ("issuer.example/keys", ConfigErrorKind::KeyUrl),
+            ("/keys", ConfigErrorKind::KeyUrl),
+            ("file:///etc/passwd", ConfigErrorKind::KeyUrl),
+            ("ftp://issuer.example/keys", ConfigErrorKind::KeyUrl),
+            (
+                "https://me:secret@issuer.example/keys",
+                ConfigErrorKind::KeyUrl,
+            ),
+            ("http://issuer.example/keys", ConfigErrorKind::PlainKeyUrl),
+            ("https://127.0.0.1/keys", ConfigErrorKind::PrivateKeyUrl),
+            ("https://[::1]:8443/keys", ConfigErrorKind::PrivateKeyUrl),
+            (
+                "https://169.254.169.254/keys",
+                ConfigErrorKind::PrivateKeyUrl,
+            ),
+            (
+                "https://[::ffff:10.0.0.1]/keys",
+                ConfigErrorKind::PrivateKeyUrl,
+            ),
+        ] {
+            assert_eq!(kind(url), Err(expected), "{url}");
+        }
+        let error = check_url("https://me:secret@issuer.example/keys", false, false);
+        assert!(!error.unwrap_err().to_string().contains("secret"));
+        assert!(check_url("http://127.0.0.1:1/keys", true, true).is_ok());
+    }
+}

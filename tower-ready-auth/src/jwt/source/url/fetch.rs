@@ -1,0 +1,184 @@
+//! One fetch of a set.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Request, StatusCode, Uri,
+    header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, RETRY_AFTER, USER_AGENT},
+};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+
+use super::{Config, Origin, address::Resolver, builder::check_url};
+use crate::{ConfigError, ConfigErrorKind, KeySet, jwt::json::Object};
+
+type Connector = HttpsConnector<HttpConnector<Resolver>>;
+
+pub(super) struct Client {
+    http: legacy::Client<Connector, Empty<Bytes>>,
+    max_len: usize,
+}
+
+/// A set that came, or that the old one is still good.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) keys: Option<KeySet>,
+    pub(super) etag: Option<HeaderValue>,
+    pub(super) max_age: Option<Duration>,
+}
+
+/// Why none came, for the log, and how long the server asks to be left alone.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) why: String,
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            retry_after: None,
+        }
+    }
+}
+
+impl Client {
+    pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let mut http = HttpConnector::new_with_resolver(Resolver {
+            private: config.private,
+        });
+        http.enforce_http(false);
+        http.set_connect_timeout(Some(config.timeout));
+        // A provider of our own: the one of the process may not be there, or be two.
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots((*provider).clone());
+        let connector = match tls {
+            Ok(tls) if config.http => tls.https_or_http().enable_http1().wrap_connector(http),
+            Ok(tls) => tls.https_only().enable_http1().wrap_connector(http),
+            Err(error) => {
+                let error = error.to_string();
+                return Err(ConfigError::new(ConfigErrorKind::Roots).about(&error));
+            }
+        };
+        let http = legacy::Client::builder(TokioExecutor::new())
+            // Minutes lie between two fetches.
+            .pool_max_idle_per_host(0)
+            .build(connector);
+        Ok(Self {
+            http,
+            max_len: config.max_len,
+        })
+    }
+
+    /// The URL of the keys, from the metadata of an issuer if need be.
+    pub(super) async fn key_url(&self, config: &Config) -> Result<Uri, Failure> {
+        let (name, document) = match &config.origin {
+            Origin::Keys(uri) => return Ok(uri.clone()),
+            Origin::Issuer { name, document } => (name, document),
+        };
+        let (_, body) = self.get(document, None).await?;
+        let metadata = Object::parse(&body).ok_or("the metadata are no JSON".to_owned())?;
+        let text = |name: &str| metadata.get(name)?.as_str();
+        // OpenID Connect Discovery §4.3: exactly the same, or it is the metadata of another.
+        if text("issuer") != Some(name) {
+            return Err("the metadata are of another issuer".to_owned().into());
+        }
+        let url = text("jwks_uri").ok_or("the metadata name no keys".to_owned())?;
+        let uri = check_url(url, config.http, config.private).map_err(|error| error.to_string())?;
+        let is_same = uri.authority() == document.authority() && uri.scheme() == document.scheme();
+        let host = uri.host().unwrap_or_default();
+        if !is_same && !config.key_hosts.iter().any(|known| **known == *host) {
+            return Err(format!("the keys are on another host, {host:?}").into());
+        }
+        Ok(uri)
+    }
+
+    pub(super) async fn keys(
+        &self,
+        uri: &Uri,
+        etag: Option<&HeaderValue>,
+    ) -> Result<Fetched, Failure> {
+        let (headers, body) = self.get(uri, etag).await?;
+        let keys = match headers.status {
+            StatusCode::NOT_MODIFIED => None,
+            _ => Some(KeySet::from_published(&body).map_err(|error| error.to_string())?),
+        };
+        Ok(Fetched {
+            keys,
+            etag: headers.map.get(ETAG).cloned(),
+            max_age: max_age(&headers.map),
+        })
+    }
+
+    async fn get(&self, uri: &Uri, etag: Option<&HeaderValue>) -> Result<(Head, Bytes), Failure> {
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, HeaderValue::from_static("tower-ready-auth"));
+        if let Some(etag) = etag {
+            headers.insert(IF_NONE_MATCH, etag.clone());
+        }
+        let response = self.http.request(request).await;
+        let response = response.map_err(|error| chain(&error))?;
+        let (parts, body) = response.into_parts();
+        let unchanged = parts.status == StatusCode::NOT_MODIFIED && etag.is_some();
+        // A redirect is an answer like any other that is not good: who can make one could else lead
+        // us anywhere.
+        if parts.status != StatusCode::OK && !unchanged {
+            return Err(Failure {
+                why: format!("the answer is {}", parts.status),
+                retry_after: seconds(parts.headers.get(RETRY_AFTER)),
+            });
+        }
+        let body = Limited::new(body, self.max_len).collect().await;
+        let body = body.map_err(|error| error.to_string())?.to_bytes();
+        let head = Head {
+            status: parts.status,
+            map: parts.headers,
+        };
+        Ok((head, body))
+    }
+}
+
+struct Head {
+    status: StatusCode,
+    map: HeaderMap,
+}
+
+/// `max-age` of RFC 9111 §5.2.2.1.
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all(CACHE_CONTROL).iter();
+    let mut directives = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim);
+    directives.find_map(|directive| {
+        let (name, value) = directive.split_once('=')?;
+        let is_max_age = name.eq_ignore_ascii_case("max-age");
+        let seconds = value.trim_matches('"').parse().ok()?;
+        is_max_age.then_some(Duration::from_secs(seconds))
+    })
+}
+
+fn seconds(value: Option<&HeaderValue>) -> Option<Duration> {
+    let seconds = value?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// An error of the client says what it tried; its sources say what went wrong.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text = format!("{text}: {error}");
+        next = error.source();
+    }
+    text
+}

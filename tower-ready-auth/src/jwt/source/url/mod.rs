@@ -1,0 +1,214 @@
+//! Keys from a URL.
+
+mod address;
+mod builder;
+mod fetch;
+mod refresh;
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::Uri;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
+use tower_ready_core::Instant;
+
+pub use self::builder::KeyUrlBuilder;
+use self::fetch::Client;
+use super::Current;
+use crate::{ConfigError, KeySet};
+
+/// A JWK set at a URL, or at the one that an issuer names (OpenID Connect Discovery §4). A cheap
+/// handle; the last one that goes ends the task behind it.
+///
+/// 1. A task fetches it at once, again ahead of its expiry, and after a failure ever more rarely.
+///    Requests never fetch: at most they wait for the task.
+/// 2. When it fails, the last good set stays, up to a maximum age.
+/// 3. A token of a key that is not in the set makes the task look at once, and is checked again
+///    with what it finds: the first token after a rotation is good. That happens once in a cooldown,
+///    however many ask; who asks in between is refused at once.
+/// 4. Nothing that comes from there is believed beyond its due: length, number of keys and time are
+///    bounded, redirects are not followed, names that lead to private addresses are not called, and
+///    a key that is bad is skipped.
+///
+/// ```no_run
+/// use tower_ready_auth::{JwtVerifier, KeyUrl};
+///
+/// # async fn start() -> Result<(), tower_ready_auth::ConfigError> {
+/// let keys = KeyUrl::discover("https://issuer.example").build()?;
+/// keys.ready().await; // or start at once, and answer 503 until they are there
+/// let verifier = JwtVerifier::builder()
+///     .issuer("https://issuer.example")
+///     .audience("orders")
+///     .keys(keys)
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct KeyUrl(Arc<Handle>);
+
+struct Handle {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+/// What the task and the requests share.
+struct Shared {
+    config: Config,
+    client: Client,
+    current: Arc<Current>,
+    wanted: Notify,
+    /// How many attempts have ended, and whether the last was good.
+    attempts: watch::Sender<u64>,
+    in_flight: AtomicBool,
+    /// When a request last made the task look, in nanoseconds; zero for never.
+    asked: AtomicU64,
+}
+
+#[derive(Clone, Debug)]
+struct Config {
+    origin: Origin,
+    refresh: Duration,
+    max_stale: Duration,
+    timeout: Duration,
+    cooldown: Duration,
+    max_len: usize,
+    http: bool,
+    private: bool,
+    key_hosts: Vec<Box<str>>,
+}
+
+#[derive(Clone, Debug)]
+enum Origin {
+    Keys(Uri),
+    Issuer { name: Box<str>, document: Uri },
+}
+
+impl KeyUrl {
+    /// The set at this URL.
+    pub fn builder(url: &str) -> KeyUrlBuilder {
+        KeyUrlBuilder::keys(url)
+    }
+
+    /// The set that an issuer names in its metadata, at `ISSUER/.well-known/openid-configuration`.
+    pub fn discover(issuer: &str) -> KeyUrlBuilder {
+        KeyUrlBuilder::issuer(issuer)
+    }
+
+    fn start(config: Config) -> Result<Self, ConfigError> {
+        let client = Client::new(&config)?;
+        let shared = Arc::new(Shared {
+            config,
+            client,
+            current: Arc::new(Current::default()),
+            wanted: Notify::new(),
+            attempts: watch::Sender::new(0),
+            in_flight: AtomicBool::new(true),
+            asked: AtomicU64::new(0),
+        });
+        let task = tokio::spawn(refresh::run(Arc::clone(&shared)));
+        Ok(Self(Arc::new(Handle { shared, task })))
+    }
+
+    /// Waits until there are keys.
+    pub async fn ready(&self) {
+        let mut attempts = self.0.shared.attempts.subscribe();
+        while !self.is_ready() {
+            if attempts.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Whether there are keys, so that a service may be called ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.shared.current.load().is_some()
+    }
+
+    /// The keys in use, or none if none have come yet or the last are too old.
+    #[must_use]
+    pub fn keys(&self) -> Option<KeySet> {
+        let current = self.0.shared.current.load();
+        current.as_ref().map(|snapshot| snapshot.keys.clone())
+    }
+
+    /// Looks now, and waits until that is done.
+    pub async fn refresh(&self) {
+        let mut attempts = self.0.shared.attempts.subscribe();
+        self.0.shared.wanted.notify_one();
+        let _ = attempts.changed().await;
+    }
+
+    pub(super) fn current(&self) -> &Arc<Current> {
+        &self.0.shared.current
+    }
+
+    /// New keys for a token that those of this generation were not good for: already there, on
+    /// their way, or fetched now; none within the cooldown.
+    pub(crate) fn fetch_for(
+        &self,
+        generation: Option<u64>,
+    ) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let shared = &self.0.shared;
+        let mut attempts = shared.attempts.subscribe();
+        let now = shared.current.load().as_ref().map(|it| it.generation);
+        let is_new = now != generation;
+        if !is_new && !shared.in_flight.load(Ordering::Acquire) && !shared.may_ask() {
+            return None;
+        }
+        Some(async move {
+            if !is_new {
+                // An error means that the task is gone, and with it all hope.
+                let _ = attempts.changed().await;
+            }
+        })
+    }
+}
+
+impl Shared {
+    /// Whether nobody has asked for some time; if so, the task looks.
+    fn may_ask(&self) -> bool {
+        let now = Instant::now();
+        let asked = self.asked.load(Ordering::Relaxed);
+        let is_over = now >= Instant::from_nanos(asked) + self.config.cooldown;
+        if asked != 0 && !is_over {
+            return false;
+        }
+        let order = Ordering::AcqRel;
+        let first = self
+            .asked
+            .compare_exchange(asked, now.as_nanos(), order, Ordering::Relaxed);
+        if first.is_ok() {
+            self.in_flight.store(true, Ordering::Release);
+            self.wanted.notify_one();
+        }
+        // Whoever else was first has made it look, too.
+        true
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for KeyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyUrl")
+            .field("from", &self.0.shared.config.origin)
+            .field("ready", &self.is_ready())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,139 @@
+//! The task that fetches.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use http::{HeaderValue, Uri};
+use tokio::time::{sleep, timeout};
+use tower_ready_core::Instant;
+
+use super::{
+    Shared,
+    fetch::{Failure, Fetched},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the task remembers from one fetch to the next.
+#[derive(Default)]
+struct Memory {
+    url: Option<Uri>,
+    etag: Option<HeaderValue>,
+    last_good: Option<Instant>,
+    failures: u32,
+}
+
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut memory = Memory::default();
+    loop {
+        shared.in_flight.store(true, Ordering::Release);
+        let delay = attempt(&shared, &mut memory).await;
+        shared.in_flight.store(false, Ordering::Release);
+        shared.attempts.send_modify(|attempts| *attempts += 1);
+
+        let delay = jittered(delay);
+        let stale = memory.last_good.map_or(Duration::MAX, |good| {
+            (good + shared.config.max_stale).since(Instant::now())
+        });
+        tokio::select! {
+            () = sleep(delay) => {}
+            () = shared.wanted.notified() => {}
+            () = sleep(stale), if shared.current.load().is_some() => forget(&shared),
+        }
+    }
+}
+
+/// Fetches once, and says how long to wait for the next time.
+async fn attempt(shared: &Shared, memory: &mut Memory) -> Duration {
+    let config = &shared.config;
+    let fetch = async {
+        let url = match &memory.url {
+            Some(url) => url.clone(),
+            None => shared.client.key_url(config).await?,
+        };
+        // Without a set, the answer that nothing has changed would be of no use.
+        let etag = memory
+            .etag
+            .as_ref()
+            .filter(|_| shared.current.load().is_some());
+        let fetched = shared.client.keys(&url, etag).await?;
+        Ok((url, fetched))
+    };
+    let result = timeout(config.timeout, fetch).await;
+    match result.unwrap_or_else(|_| Err("it took too long".to_owned().into())) {
+        Ok((url, fetched)) => {
+            memory.url = Some(url);
+            good(shared, memory, fetched)
+        }
+        Err(failure) => {
+            // The issuer may have moved its keys.
+            memory.url = None;
+            bad(shared, memory, &failure)
+        }
+    }
+}
+
+fn good(shared: &Shared, memory: &mut Memory, fetched: Fetched) -> Duration {
+    memory.failures = 0;
+    memory.last_good = Some(Instant::now());
+    memory.etag = fetched.etag.or(memory.etag.take());
+    if let Some(keys) = fetched.keys {
+        #[cfg(feature = "tracing")]
+        for skipped in keys.skipped() {
+            tracing::debug!(
+                target: "tower_ready_auth::keys",
+                key_id = skipped.key_id(),
+                error = %skipped.error(),
+                "a published key is not used"
+            );
+        }
+        shared.current.set(keys);
+    }
+    let named = fetched.max_age.map(|age| age.clamp(MINUTE, DAY));
+    // Ahead of its end, so that a failure or two do not matter.
+    named.unwrap_or(shared.config.refresh) * 4 / 5
+}
+
+fn bad(shared: &Shared, memory: &mut Memory, failure: &Failure) -> Duration {
+    let delay = Duration::from_secs(1 << memory.failures.min(6)).min(MINUTE);
+    memory.failures = memory.failures.saturating_add(1);
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        target: "tower_ready_auth::keys",
+        from = ?shared.config.origin,
+        error = failure.why,
+        have_keys = shared.current.load().is_some(),
+        "keys could not be fetched"
+    );
+    let is_old = |good: Instant| good + shared.config.max_stale <= Instant::now();
+    if memory.last_good.is_some_and(is_old) {
+        forget(shared);
+    }
+    failure
+        .retry_after
+        .map_or(delay, |wanted| wanted.clamp(delay, 10 * MINUTE))
+}
+
+/// Keys that nobody has vouched for in so long may have been withdrawn.
+fn forget(shared: &Shared) {
+    if shared.current.load().is_none() {
+        return;
+    }
+    shared.current.clear();
+    #[cfg(feature = "tracing")]
+    tracing::error!(
+        target: "tower_ready_auth::keys",
+        from = ?shared.config.origin,
+        "the keys are too old, and no newer ones can be had"
+    );
+}
+
+/// Give or take a tenth, so that instances do not all come at once.
+fn jittered(delay: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0) % 200;
+    delay * (900 + random as u32) / 1_000
+}

@@ -1,0 +1,198 @@
+use std::{any::Any, fmt, sync::Arc};
+
+use arc_swap::Guard;
+
+use super::{
+    JwtVerifierBuilder, KeySource, TokenError,
+    algorithm::Algorithms,
+    base64url,
+    cache::{Cache, Checked},
+    claims::Rules,
+    compact::{Compact, Room},
+    header::Header,
+    json::Object,
+    source::Snapshot,
+    verify::Signed,
+};
+use crate::{
+    Lookup, Principal, Reason,
+    time::{Clock, Millis},
+};
+
+/// Checks the tokens of an issuer. A cheap handle: clones are one verifier, with one cache.
+///
+/// ```
+/// use tower_ready_auth::{Algorithm, JwtVerifier, Key, Reason};
+///
+/// let verifier = JwtVerifier::builder()
+///     .issuer("https://issuer.example")
+///     .audience("orders")
+///     .keys(Key::secret(Algorithm::HS256, &[7; 32])?)
+///     .build()?;
+///
+/// let error = verifier.verify(b"no token").unwrap_err();
+/// assert_eq!(error.reason(), Reason::MalformedToken);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct JwtVerifier(Arc<Inner>);
+
+/// Reads claims as the type that a service wants, or none if they do not fit.
+pub(super) type ReadClaims = fn(&[u8]) -> Option<Arc<dyn Any + Send + Sync>>;
+
+pub(super) struct Inner {
+    pub(super) source: KeySource,
+    pub(super) algorithms: Algorithms,
+    pub(super) rules: Rules,
+    pub(super) id_tokens_are_refused: bool,
+    pub(super) max_len: usize,
+    pub(super) cache: Option<Cache>,
+    pub(super) read_claims: Option<ReadClaims>,
+    pub(super) clock: Clock,
+}
+
+// === impl JwtVerifier ===
+
+impl JwtVerifier {
+    /// Starts from the defaults.
+    pub fn builder() -> JwtVerifierBuilder {
+        JwtVerifierBuilder::new()
+    }
+
+    pub(super) fn from_inner(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Checks a token with the keys at hand.
+    ///
+    /// It says nothing of revocation, and does not fetch a key that is missing: both are the part of
+    /// [`Auth`](crate::Auth).
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the token breaks.
+    pub fn verify(&self, token: &[u8]) -> Result<Principal, TokenError> {
+        let snapshot = self.0.source.load();
+        self.0.verify(&snapshot, token)
+    }
+
+    /// The same, after new keys have been fetched if the token needs them.
+    pub(crate) fn verify_or_fetch(&self, token: &[u8]) -> Lookup<Result<Principal, TokenError>> {
+        let snapshot = self.0.source.load();
+        let result = self.0.verify(&snapshot, token);
+        #[cfg(feature = "jwks-http")]
+        if let (Err(error), Some(url)) = (&result, self.0.source.url())
+            && matches!(
+                error.reason(),
+                // A key that is new, and an old one under whose id there is a new one.
+                Reason::UnknownKey | Reason::BadSignature | Reason::KeysUnavailable
+            )
+            && let Some(fetching) = url.fetch_for(snapshot.as_ref().map(|it| it.generation))
+        {
+            let (verifier, token) = (self.clone(), token.to_vec());
+            return Lookup::later(async move {
+                fetching.await;
+                verifier.verify(&token)
+            });
+        }
+        Lookup::Ready(result)
+    }
+
+    /// Where its keys come from, to ask how it stands with them.
+    #[must_use]
+    pub fn keys(&self) -> &KeySource {
+        &self.0.source
+    }
+
+    /// How many checked tokens it remembers.
+    #[must_use]
+    pub fn cached(&self) -> usize {
+        self.0.cache.as_ref().map_or(0, Cache::len)
+    }
+
+    pub(crate) fn issuers(&self) -> &[Arc<str>] {
+        &self.0.rules.issuers
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    fn verify(
+        &self,
+        snapshot: &Guard<Option<Arc<Snapshot>>>,
+        token: &[u8],
+    ) -> Result<Principal, TokenError> {
+        // Shape first: what is no token at all costs no digest and no look at the clock.
+        let compact = Compact::split(token, self.max_len)?;
+        let snapshot = snapshot.as_deref().ok_or(Reason::KeysUnavailable)?;
+        let now = self.clock.now();
+        let cache = self
+            .cache
+            .as_ref()
+            .filter(|_| !snapshot.keys.is_all_secret());
+        let Some(cache) = cache else {
+            return self.check(snapshot, &compact, now).map(|it| it.principal);
+        };
+        let key = Cache::key(token);
+        if let Some(checked) = cache.get(&key, snapshot.generation, now) {
+            self.rules.check_times(&checked.window, now)?;
+            return Ok(checked.principal);
+        }
+        let checked = self.check(snapshot, &compact, now)?;
+        let principal = checked.principal.clone();
+        cache.insert(key, checked);
+        Ok(principal)
+    }
+
+    fn check(
+        &self,
+        snapshot: &Snapshot,
+        compact: &Compact<'_>,
+        now: Millis,
+    ) -> Result<Checked, TokenError> {
+        let mut room = Room::new();
+        let header = base64url::decode_into(compact.header, &mut room.header);
+        let header = Header::parse(header.ok_or(Reason::MalformedToken)?)?;
+        let is_access_token = self.rules.kind.check_header(&header)?;
+        let signature = base64url::decode_into(compact.signature, &mut room.signature);
+        let signed = Signed {
+            algorithm: header.algorithm,
+            key_id: header.key_id.as_deref(),
+            signed: compact.signed,
+            signature: signature.ok_or(Reason::MalformedToken)?,
+        };
+        let key = signed.verify(&snapshot.keys, self.algorithms)?;
+
+        let payload = compact.decode_payload()?;
+        let claims = Object::parse(&payload).ok_or(Reason::MalformedToken)?;
+        let (mut principal, window) = self.rules.check(&claims, now)?;
+        if self.id_tokens_are_refused && self.rules.kind.is_stray_id_token(&claims, is_access_token)
+        {
+            return Err(Reason::WrongType.into());
+        }
+        drop(claims);
+        if let Some(read) = self.read_claims {
+            principal.typed = Some(read(&payload).ok_or(Reason::ClaimsMismatch)?);
+        }
+        // The id that the set gives the key; a header may hold any for a key without one.
+        principal.key_id = key.key_id().map(Box::from);
+        principal.payload = payload;
+        Ok(Checked {
+            principal: Principal::new(principal),
+            window,
+            generation: snapshot.generation,
+            at: now,
+        })
+    }
+}
+
+impl fmt::Debug for JwtVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtVerifier")
+            .field("rules", &self.0.rules)
+            .field("keys", &self.0.source)
+            .field("cache", &self.0.cache)
+            .finish_non_exhaustive()
+    }
+}
