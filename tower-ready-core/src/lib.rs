@@ -68,6 +68,7 @@ mod deadline;
 mod exchange;
 pub mod grpc;
 mod head;
+mod hex;
 mod outcome;
 mod protocol;
 mod rejection;

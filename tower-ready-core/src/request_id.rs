@@ -9,6 +9,8 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::hex;
+
 /// The id by which a request is known in every answer, log line and call that it causes.
 ///
 /// It travels in the header `x-request-id` and nowhere else: the header is there already, where a
@@ -41,7 +43,9 @@ impl RequestId {
     #[must_use]
     pub fn from_value(value: &HeaderValue) -> Option<Self> {
         let bytes = value.as_bytes();
-        let valid = matches!(bytes.len(), 1..=Self::MAX_LEN) && bytes.iter().all(|b| is_id(*b));
+        // Looked at to the end, since that takes many bytes at a time.
+        let valid = matches!(bytes.len(), 1..=Self::MAX_LEN)
+            && bytes.iter().fold(true, |valid, byte| valid & is_id(*byte));
         valid.then(|| Self(value.clone()))
     }
 
@@ -72,6 +76,12 @@ impl RequestId {
     #[must_use]
     pub const fn as_header_value(&self) -> &HeaderValue {
         &self.0
+    }
+
+    /// The id as the value of its header, when nobody needs it any longer.
+    #[must_use]
+    pub fn into_header_value(self) -> HeaderValue {
+        self.0
     }
 }
 
@@ -106,16 +116,16 @@ fn random() -> u64 {
 }
 
 fn hyphenated(uuid: u128) -> [u8; 36] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = hex::encode(uuid.to_be_bytes());
     let mut text = [b'-'; 36];
-    let mut place = 0;
-    for byte in uuid.to_be_bytes() {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            place += 1;
-        }
-        text[place] = DIGITS[usize::from(byte >> 4)];
-        text[place + 1] = DIGITS[usize::from(byte & 15)];
-        place += 2;
+    for (start, group) in [
+        (0, 0..8),
+        (9, 8..12),
+        (14, 12..16),
+        (19, 16..20),
+        (24, 20..32),
+    ] {
+        text[start..start + group.len()].copy_from_slice(&digits[group]);
     }
     text
 }

@@ -1,13 +1,15 @@
 use std::{fmt, str};
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::hex;
 
 /// The id of the trace that a request belongs to.
 ///
 /// Like the [request id](crate::RequestId) it travels in a header, `traceparent`: a layer that
 /// starts a new trace writes the header anew for those inside of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TraceId(u128);
+pub struct TraceId([u8; 16]);
 
 impl TraceId {
     /// The header that carries it.
@@ -20,46 +22,54 @@ impl TraceId {
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(Self::HEADER).iter();
-        let value = values.next()?.as_bytes();
+        let value = values.next()?;
         if values.next().is_some() {
-            return None;
+            None
+        } else {
+            Self::from_value(value)
         }
-        let (known, rest) = value.split_at_checked(55)?;
-        let &[v0, v1, b'-', ref middle @ .., b'-', f0, f1] = known else {
-            return None;
+    }
+
+    /// The trace that this header value names, if it names one.
+    #[must_use]
+    pub fn from_value(value: &HeaderValue) -> Option<Self> {
+        let (known, rest) = value.as_bytes().split_first_chunk::<55>()?;
+        let dashes = known[2] == b'-' && known[35] == b'-' && known[52] == b'-';
+        let version = hex::decode(hex::pad([known[0], known[1]]))?;
+        let goes_on = match rest {
+            [] => true,
+            [first, ..] => version > 0 && *first == b'-',
         };
-        let (trace, parent) = middle.split_at(32);
-        let (&dash, parent) = parent.split_first()?;
-        let version = hex(&[v0, v1]).filter(|&version| version != 0xff && dash == b'-')?;
-        if !matches!((version, rest), (_, []) | (1.., [b'-', ..])) {
-            return None;
+        let mut id = [0; 16];
+        let (digits, _) = known[3..35].as_chunks();
+        let (places, _) = id.as_chunks_mut();
+        for (place, eight) in places.iter_mut().zip(digits) {
+            *place = hex::decode(*eight)?.to_be_bytes();
         }
-        hex(&[f0, f1])?;
-        hex(parent).filter(|&parent| parent != 0)?;
-        hex(trace).filter(|&trace| trace != 0).map(Self)
+        let (parent, _) = known[36..52].as_chunks();
+        let parent = hex::decode(parent[0])? | hex::decode(parent[1])?;
+        hex::decode(hex::pad([known[53], known[54]]))?;
+        let known = dashes && goes_on && version != 0xff && parent != 0 && id != [0; 16];
+        known.then_some(Self(id))
     }
 
     /// The id as text, written where the caller says: no formatter, no allocation.
     #[must_use]
     pub fn encode(self, text: &mut [u8; 32]) -> &str {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let (pairs, _) = text.as_chunks_mut();
-        for (pair, byte) in pairs.iter_mut().zip(self.0.to_be_bytes()) {
-            *pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
-        }
+        *text = hex::encode(self.0);
         str::from_utf8(text).unwrap_or_default()
     }
 
     /// The id as a number.
     #[must_use]
     pub const fn as_u128(self) -> u128 {
-        self.0
+        u128::from_be_bytes(self.0)
     }
 }
 
 impl From<u128> for TraceId {
     fn from(id: u128) -> Self {
-        Self(id)
+        Self(id.to_be_bytes())
     }
 }
 
@@ -75,22 +85,8 @@ impl fmt::Debug for TraceId {
     }
 }
 
-/// At most 32 digits, lower case as the standard demands.
-fn hex(digits: &[u8]) -> Option<u128> {
-    digits.iter().try_fold(0, |number: u128, digit| {
-        let digit = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u128::from(digit))
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     const ID: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -126,6 +122,9 @@ mod tests {
             "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0g",
             "0g-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319`-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319:-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319g-b7ad6b7169203331-01",
             "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "00-0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331-01",
         ] {
