@@ -12,7 +12,8 @@ use pin_project_lite::pin_project;
 use tower_ready_core::{AnswerBody, RequestId, grpc::Code};
 
 use crate::{
-    Caller, Problem, Problems,
+    Problem,
+    future::Asked,
     panic::{self, Panicked},
     problems::BoxError,
     types,
@@ -27,22 +28,16 @@ pin_project! {
         #[pin]
         inner: AnswerBody<B>,
         // None for a problem of ours, which cannot panic, and after a panic.
-        watch: Option<Watch>,
+        asked: Option<Asked>,
         panicked: bool,
     }
 }
 
-struct Watch {
-    caller: Caller,
-    problems: Problems,
-}
-
 impl<B> ProblemBody<B> {
-    pub(crate) const fn inner(body: B, caller: Caller, problems: Problems) -> Self {
-        let watch = Some(Watch { caller, problems });
+    pub(crate) const fn inner(body: B, asked: Option<Asked>) -> Self {
         Self {
             inner: AnswerBody::inner(body),
-            watch,
+            asked,
             panicked: false,
         }
     }
@@ -50,7 +45,7 @@ impl<B> ProblemBody<B> {
     pub(crate) fn full(bytes: Bytes) -> Self {
         Self {
             inner: AnswerBody::full(bytes),
-            watch: None,
+            asked: None,
             panicked: false,
         }
     }
@@ -78,8 +73,8 @@ where
             Ok(polled) => Poll::Ready(ready!(polled).map(|frame| frame.map_err(Into::into))),
             Err(panicked) => {
                 *this.panicked = true;
-                Poll::Ready(Some(match this.watch.take() {
-                    Some(watch) => watch.end(panicked),
+                Poll::Ready(Some(match this.asked.take() {
+                    Some(asked) => end(&asked, panicked),
                     None => Err(panicked.into()),
                 }))
             }
@@ -101,29 +96,26 @@ where
     }
 }
 
-impl Watch {
-    fn end(self, panicked: Panicked) -> Result<Frame<Bytes>, BoxError> {
-        let problem = Problem::new(&types::INTERNAL).source(panicked);
-        let request_id = self
-            .caller
-            .request_id()
-            .cloned()
-            .unwrap_or_else(RequestId::generate);
-        let error_id = self.problems.report(&problem, &self.caller, &request_id);
-        if !self.caller.protocol().is_grpc() {
-            return Err(BodyPanicked(()).into());
-        }
-        let mut trailers = HeaderMap::new();
-        trailers.insert("grpc-status", Code::Internal.header_value());
-        trailers.insert(
-            "grpc-message",
-            HeaderValue::from_static(types::INTERNAL.title()),
-        );
-        if let Some(id) = error_id {
-            trailers.insert(ERROR_ID, id.as_header_value().clone());
-        }
-        Ok(Frame::trailers(trailers))
+/// How a body ends that panicked.
+#[cold]
+fn end(asked: &Asked, panicked: Panicked) -> Result<Frame<Bytes>, BoxError> {
+    let Asked { caller, problems } = asked;
+    let problem = Problem::new(&types::INTERNAL).source(panicked);
+    let request_id = caller.request_id().unwrap_or_else(RequestId::generate);
+    let error_id = problems.report(&problem, caller, &request_id);
+    if !caller.protocol().is_grpc() {
+        return Err(BodyPanicked(()).into());
     }
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", Code::Internal.header_value());
+    trailers.insert(
+        "grpc-message",
+        HeaderValue::from_static(types::INTERNAL.title()),
+    );
+    if let Some(id) = error_id {
+        trailers.insert(ERROR_ID, id.into_header_value());
+    }
+    Ok(Frame::trailers(trailers))
 }
 
 const ERROR_ID: HeaderName = HeaderName::from_static("x-error-id");

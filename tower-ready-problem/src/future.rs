@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Response, response::Parts};
+use http::{Request, Response, response::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
@@ -38,27 +38,38 @@ pin_project! {
     }
 }
 
-struct Asked {
-    caller: Caller,
-    problems: Problems,
+/// Who asked, and how they are answered.
+pub(crate) struct Asked {
+    pub(crate) caller: Caller,
+    pub(crate) problems: Problems,
 }
 
 impl<F, B> ProblemFuture<F, B> {
-    pub(crate) const fn calling(caller: Caller, problems: Problems, future: F) -> Self {
+    /// The future of an answer to this request. It grows in place, for moves are what it costs.
+    #[inline]
+    pub(crate) fn of<Q>(request: &Request<Q>, problems: &Problems) -> Self {
         Self {
-            state: State::Calling { future },
-            asked: Some(Asked { caller, problems }),
+            state: State::Failed { problem: None },
+            asked: Some(Asked {
+                problems: problems.clone(),
+                caller: Caller::of(request),
+            }),
         }
     }
 
-    pub(crate) const fn failed(caller: Caller, problems: Problems, problem: Problem) -> Self {
-        let state = State::Failed {
-            problem: Some(problem),
-        };
-        Self {
-            state,
-            asked: Some(Asked { caller, problems }),
+    /// Calls the inner service.
+    #[inline]
+    pub(crate) fn call(&mut self, call: impl FnOnce() -> F) {
+        let state = &mut self.state;
+        if let Err(panicked) = panic::catch(|| *state = State::Calling { future: call() }) {
+            self.fail(Problem::new(&types::INTERNAL).source(panicked));
         }
+    }
+
+    /// Answers with this problem.
+    pub(crate) fn fail(&mut self, problem: Problem) {
+        let problem = Some(problem);
+        self.state = State::Failed { problem };
     }
 }
 
@@ -74,28 +85,28 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if let StateProj::Calling { future } = this.state.as_mut().project() {
-            let result = match panic::catch(|| future.poll(cx)) {
-                Ok(polled) => ready!(polled).map_err(Into::into),
-                Err(panicked) => Err(panicked.into()),
-            };
-            let asked = asked(this.asked);
-            match result {
-                Ok(response) => match asked.judge(&response) {
-                    Foreign::Pass => return Poll::Ready(Ok(asked.pass(response))),
-                    Foreign::Ours => return Poll::Ready(Ok(asked.again(response))),
-                    Foreign::Bare => return Poll::Ready(Ok(asked.bare(response))),
-                    Foreign::Text => {
-                        let max_text = asked.problems.config().max_text;
-                        let reading =
-                            Box::pin(Reading::new(response, max_text, asked.caller.protocol()));
-                        this.state.set(State::Reading { reading });
-                        *this.asked = Some(asked);
-                    }
+            // An answer is moved as seldom as can be: that is most of what a good one costs.
+            let mut polled = Poll::Pending;
+            let error = match panic::catch(|| polled = future.poll(cx)) {
+                Ok(()) => match ready!(polled) {
+                    Ok(response) => match judge(this.asked, &response) {
+                        Foreign::Pass => return Poll::Ready(Ok(pass(response, this.asked.take()))),
+                        Foreign::Ours => return Poll::Ready(Ok(asked(this.asked).again(response))),
+                        Foreign::Bare => return Poll::Ready(Ok(asked(this.asked).bare(response))),
+                        Foreign::Text { max, protocol } => {
+                            let reading = Box::pin(Reading::new(response, max, protocol));
+                            this.state.set(State::Reading { reading });
+                            None
+                        }
+                    },
+                    Err(error) => Some(error.into()),
                 },
-                Err(error) => {
-                    let problem = asked.problems.of_error(error, &types::INTERNAL);
-                    return Poll::Ready(Ok(asked.answer(problem, None)));
-                }
+                Err(panicked) => Some(panicked.into()),
+            };
+            if let Some(error) = error {
+                let asked = asked(this.asked);
+                let problem = asked.problems.of_error(error, &types::INTERNAL);
+                return Poll::Ready(Ok(asked.answer(problem, None)));
             }
         }
         let (problem, parts) = match this.state.project() {
@@ -118,22 +129,25 @@ fn asked(asked: &mut Option<Asked>) -> Asked {
         .expect("`ProblemFuture` polled after completion")
 }
 
+fn judge<B: Body>(asked: &Option<Asked>, response: &Response<B>) -> Foreign {
+    asked.as_ref().map_or(Foreign::Pass, |asked| {
+        foreign::examine(response, asked.caller.protocol(), asked.problems.config())
+    })
+}
+
+#[inline]
+fn pass<B>(response: Response<B>, asked: Option<Asked>) -> Response<ProblemBody<B>> {
+    response.map(|body| ProblemBody::inner(body, asked))
+}
+
 impl Asked {
-    fn judge<B: Body>(&self, response: &Response<B>) -> Foreign {
-        foreign::examine(response, self.caller.protocol(), self.problems.config())
-    }
-
-    fn pass<B>(self, response: Response<B>) -> Response<ProblemBody<B>> {
-        response.map(|body| ProblemBody::inner(body, self.caller, self.problems))
-    }
-
     /// Answers anew with a problem that something inside has answered without all that is known
     /// here.
     fn again<B>(self, response: Response<B>) -> Response<ProblemBody<B>> {
         let (mut parts, body) = response.into_parts();
         match foreign::take_ours(&mut parts.extensions) {
             Some(problem) => self.answer(problem, Some(parts)),
-            None => self.pass(Response::from_parts(parts, body)),
+            None => pass(Response::from_parts(parts, body), Some(self)),
         }
     }
 

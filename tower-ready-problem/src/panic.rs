@@ -15,11 +15,13 @@ pub(crate) struct Panicked(String);
 ///
 /// The unwind safety of what they hold is not ours to judge; what panicked is never polled or
 /// called again by us, so no broken invariant is seen through us.
+#[inline]
 pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Panicked::from_payload(&*payload))
 }
 
 impl Panicked {
+    #[cold]
     fn from_payload(payload: &(dyn Any + Send)) -> Self {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));

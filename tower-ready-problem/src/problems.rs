@@ -122,7 +122,6 @@ impl Problems {
         let problem = self.resolve(problem);
         let carried = caller
             .request_id()
-            .cloned()
             .or_else(|| RequestId::of(earlier.as_ref()?));
         let is_new = carried.is_none();
         let request_id = carried.unwrap_or_else(RequestId::generate);
@@ -138,8 +137,8 @@ impl Problems {
         };
         let mut response = problem.render(caller.protocol, caller.head_only, &context, earlier);
         if is_new {
-            let id = request_id.as_header_value().clone();
-            response.headers_mut().insert(RequestId::HEADER, id);
+            let headers = response.headers_mut();
+            headers.insert(RequestId::HEADER, request_id.into_header_value());
         }
         response
     }

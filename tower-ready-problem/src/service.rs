@@ -9,9 +9,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{
-    Caller, Problem, ProblemBody, ProblemFuture, Problems, panic, problems::BoxError, types,
-};
+use crate::{ProblemBody, ProblemFuture, Problems, panic, problems::BoxError, types};
 
 /// The service of a [`ProblemLayer`](crate::ProblemLayer). It never fails.
 pub struct ProblemService<S> {
@@ -73,19 +71,12 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let caller = Caller::of(&request);
-        let problems = self.problems.clone();
-        if let Some(error) = self.unready.take() {
-            let problem = problems.of_error(error, &types::UNAVAILABLE);
-            return ProblemFuture::failed(caller, problems, problem);
+        let mut future = ProblemFuture::of(&request, &self.problems);
+        match self.unready.take() {
+            None => future.call(|| self.inner.call(request)),
+            Some(error) => future.fail(self.problems.of_error(error, &types::UNAVAILABLE)),
         }
-        match panic::catch(|| self.inner.call(request)) {
-            Ok(future) => ProblemFuture::calling(caller, problems, future),
-            Err(panicked) => {
-                let problem = Problem::new(&types::INTERNAL).source(panicked);
-                ProblemFuture::failed(caller, problems, problem)
-            }
-        }
+        future
     }
 }
 

@@ -29,8 +29,8 @@ pub(crate) enum Foreign {
     Pass,
     /// It is a problem that something inside has answered already.
     Ours,
-    /// It is a bare error, whose text is worth reading.
-    Text,
+    /// It is a bare error, whose text is worth reading up to this length.
+    Text { max: usize, protocol: Protocol },
     /// It is a bare error, whose body says nothing that callers may see.
     Bare,
 }
@@ -79,7 +79,10 @@ fn examine_error<B: Body>(response: &Response<B>, protocol: Protocol, config: &C
             .upper()
             .is_some_and(|length| length <= config.max_text as u64)
     {
-        Foreign::Text
+        Foreign::Text {
+            max: config.max_text,
+            protocol,
+        }
     } else if protocol == Protocol::Http && response.status().is_client_error() {
         // A long or endless text to a caller who erred tells no secret: leave it alone.
         Foreign::Pass

@@ -73,18 +73,19 @@ impl Problem {
     /// The problem itself goes along in the extensions of the response, for layers further out.
     #[must_use]
     pub fn answer(self, caller: &Caller) -> Response<Bytes> {
-        let new_id = caller.request_id().is_none().then(RequestId::generate);
+        let carried = caller.request_id();
+        let is_new = carried.is_none();
+        let request_id = carried.unwrap_or_else(RequestId::generate);
         let context = Context {
             path: caller.path(),
-            request_id: caller.request_id().or(new_id.as_ref()),
+            request_id: Some(&request_id),
             trace_id: caller.trace_id(),
             ..Context::default()
         };
         let mut response = self.render(caller.protocol, caller.head_only, &context, None);
-        if let Some(id) = new_id {
-            response
-                .headers_mut()
-                .insert(RequestId::HEADER, id.as_header_value().clone());
+        if is_new {
+            let headers = response.headers_mut();
+            headers.insert(RequestId::HEADER, request_id.into_header_value());
         }
         response
     }
