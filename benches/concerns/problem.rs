@@ -16,7 +16,7 @@ use http_api_problem::HttpApiProblem;
 use http_body_util::Full;
 use problem_details::ProblemDetails;
 use tonic_types::{ErrorDetails, StatusExt};
-use tower::{BoxError, timeout::error::Elapsed};
+use tower::{BoxError, timeout::error::Elapsed, util::BoxService};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_layer::Layer;
 use tower_ready_benches::{Cases, NoOp, Repeat, call};
@@ -38,6 +38,7 @@ const PATH: &str = "/orders/42";
 pub(crate) fn cases(cases: &mut Cases) {
     silence_our_own_panics();
     success(cases);
+    callers(cases);
     build(cases);
     rejection(cases);
     conversion(cases);
@@ -63,6 +64,19 @@ fn success(cases: &mut Cases) {
         .over("success, with ids", "a no-op service", call(&request, NoOp))
         .ours("ProblemLayer", call(&request, ours()));
 
+    let boxed = || BoxService::new(NoOp);
+    let request = with_ids(get());
+    cases
+        .over("success, boxed", "a boxed service", call(&request, boxed()))
+        .ours(
+            "ProblemLayer",
+            call(&request, ProblemLayer::default().layer(boxed())),
+        )
+        .peer(
+            "CatchPanic",
+            call(&request, CatchPanicLayer::new().layer(boxed())),
+        );
+
     let request = with_ids(grpc());
     cases
         .over("success, gRPC", "a no-op service", call(&request, NoOp))
@@ -71,6 +85,15 @@ fn success(cases: &mut Cases) {
             "CatchPanic",
             call(&request, CatchPanicLayer::new().layer(NoOp)),
         );
+}
+
+fn callers(cases: &mut Cases) {
+    let caller = |request| Repeat::of(move || Caller::of(black_box(&request)));
+    cases
+        .operations("Caller::of")
+        .ours("GET", caller(get()))
+        .ours("GET, with ids", caller(with_ids(get())))
+        .ours("gRPC, with ids", caller(with_ids(grpc())));
 }
 
 fn build(cases: &mut Cases) {
