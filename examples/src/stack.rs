@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_ready_deadline::{DeadlineLayer, Deadlines};
 use tower_ready_problem::{DrainLayer, ProblemLayer, Problems};
 use tower_ready_ratelimit::{Policy, RateLimitLayer, RateLimiter, key::Address};
 
@@ -17,15 +18,33 @@ use crate::{
 
 const MIB: usize = 1024 * 1024;
 
+/// What lasts as long as its caller wants: an upload, which has no answer before its end, and streams
+/// over gRPC, whose status comes last. A deadline that such a caller names holds all the same. HTTP
+/// needs no more entries, since there an answer is in time when its head is.
+const LASTING: [&str; 5] = [
+    "/echo",
+    "/orders.v1.Orders/Watch",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
 /// The policies of all layers.
 #[derive(Clone, Debug)]
 pub(crate) struct Stack {
     problems: Problems,
+    deadlines: Deadlines,
     by_address: RateLimiter,
 }
 
 /// The layers of every host, the outermost first.
-pub(crate) type Layers = (DrainLayer, ObserveLayer, ProblemLayer, RateLimitLayer);
+pub(crate) type Layers = (
+    DrainLayer,
+    ObserveLayer,
+    ProblemLayer,
+    DeadlineLayer,
+    RateLimitLayer,
+);
 
 /// The layers of an HTTP service: gRPC has a limit of its own for each message.
 pub(crate) type HttpLayers = (Layers, RequestBodyLimitLayer);
@@ -37,6 +56,12 @@ impl Stack {
             .domain("orders.example")
             .build()
             .map_err(|error| Refusal::new("problems", error))?;
+
+        let deadlines = Deadlines::builder()
+            .timeout(flags.timeout)
+            .exempt(|head| LASTING.contains(&head.uri().path()))
+            .build()
+            .map_err(|error| Refusal::new("--timeout", error))?;
 
         // Where each of the hosts leaves the peer's address.
         let mut client = Address::peer().axum().tonic().trust(&flags.trust_proxy);
@@ -50,6 +75,7 @@ impl Stack {
 
         Ok(Self {
             problems,
+            deadlines,
             by_address,
         })
     }
@@ -66,6 +92,8 @@ impl Stack {
             ObserveLayer,
             // Below the id, which it writes into every problem; above all that may fail or refuse.
             self.problems.layer(),
+            // Outside of all that may wait or work, so that its time counts.
+            self.deadlines.layer(),
             // Before the work, and later before authentication, which costs more than counting.
             self.by_address.layer(),
         )

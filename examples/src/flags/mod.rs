@@ -9,7 +9,7 @@ mod quota;
 mod refusal;
 mod source;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tower_ready_ratelimit::{Quota, key::Cidr};
 
@@ -34,6 +34,7 @@ pub(crate) struct StackFlags {
     pub(crate) ip_quota: Quota,
     pub(crate) trust_proxy: Vec<String>,
     pub(crate) trust_header: TrustHeader,
+    pub(crate) timeout: Duration,
 }
 
 /// The only header that a trusted proxy is believed in.
@@ -93,12 +94,19 @@ impl StackFlags {
             default: Some("x-forwarded-for"),
             meaning: "the only forwarding header that is read",
         };
+        let timeout = Flag {
+            name: "timeout",
+            value: "DURATION",
+            default: Some("10s"),
+            meaning: "how long a request may take, and the most that a caller may ask for",
+        };
         Ok(Self {
             ip_quota: source.take(&ip_quota, quota::quota)?,
             trust_proxy: source
                 .take_optional(&trust_proxy, ranges)?
                 .unwrap_or_default(),
             trust_header: source.take(&trust_header, header)?,
+            timeout: source.take(&timeout, period)?,
         })
     }
 }
@@ -106,6 +114,14 @@ impl StackFlags {
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| format!("{text:?} is no address: write one such as 127.0.0.1:3000 or [::1]:0"))
+}
+
+fn period(text: &str) -> Result<Duration, String> {
+    duration::duration(text)
+        .filter(|period| !period.is_zero())
+        .ok_or_else(|| {
+            format!("{text:?} is no time: write digits and ms, s, m, h or d, such as 10s")
+        })
 }
 
 fn ranges(text: &str) -> Result<Vec<String>, String> {

@@ -132,7 +132,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     .await;
 }
 
-fn code<T>(answer: &Result<Response<T>, Status>) -> Code {
+pub(super) fn code<T>(answer: &Result<Response<T>, Status>) -> Code {
     answer.as_ref().err().map_or(Code::Ok, Status::code)
 }
 
@@ -142,7 +142,7 @@ fn retry_secs<T>(answer: &Result<Response<T>, Status>) -> Option<u64> {
 }
 
 /// What a client sees of an answer, details included.
-fn seen<T: Debug>(sent: &str, answer: &Result<Response<T>, Status>) -> Seen {
+pub(super) fn seen<T: Debug>(sent: &str, answer: &Result<Response<T>, Status>) -> Seen {
     let (gist, got) = match answer {
         Ok(answer) => ("OK".to_owned(), vec![format!("OK {:?}", answer.get_ref())]),
         Err(status) => (name(status).to_owned(), details(status)),

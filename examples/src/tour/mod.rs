@@ -4,6 +4,7 @@
 //! title, the layer that did it, and a future that sends, looks at what came back, and checks it.
 
 mod captured;
+mod deadlines;
 mod errors;
 mod grpc;
 mod http;
@@ -88,6 +89,7 @@ async fn walk(show: &mut Show) -> Result<(), seen::Fault> {
     errors::show(&on, show).await;
     identity::show(&on, show).await;
     limits::show(&on, show).await;
+    deadlines::show(&on, show).await;
     grpc::show(&on, show).await;
     leaving::show(on, show).await;
     Ok(())

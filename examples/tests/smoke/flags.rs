@@ -40,12 +40,15 @@ fn nonsense_is_refused_in_one_line_that_names_the_flag() {
             &["--trust-proxy", "10.0.0.1/8"],
             &["--trust-proxy", ""],
             &["--trust-header", "x-real-ip"],
+            &["--timeout", "10"],
+            &["--timeout", "0s"],
+            &["--timeout", "1.5s"],
             &["--log", "xml\nsecond line"],
             &["--log", "json", "--log", "json"],
             &["--nonsense", "1"],
             // Of the contract, but nothing stands behind them yet.
             &["--jwks", "keys.json"],
-            &["--timeout", "10s"],
+            &["--quota", "1/1s"],
         ] {
             let line = refused(binary, flags, 2);
             let name = flags[0].split('=').next().unwrap();
@@ -70,6 +73,7 @@ fn help_lists_every_flag_and_its_variable() {
             "ip-quota",
             "trust-proxy",
             "trust-header",
+            "timeout",
             "log",
         ] {
             let variable = format!("TOWER_READY_{}", flag.to_uppercase().replace('-', "_"));

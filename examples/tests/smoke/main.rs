@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod client;
+mod deadlines;
 mod flags;
 mod grpc;
 mod hostile;

@@ -17,7 +17,7 @@ fn every_step_of_the_tour_behaves() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert!(steps.len() >= 24, "{} steps", steps.len());
+    assert!(steps.len() >= 27, "{} steps", steps.len());
     for (n, step) in steps.iter().enumerate() {
         assert_eq!(step["step"], n + 1);
         assert_eq!(step["ok"], true, "{step}");
@@ -43,7 +43,7 @@ fn every_step_of_the_tour_behaves() {
         .filter_map(|step| step["layer"].as_str())
         .collect();
     assert!(
-        ["problem", "ratelimit"]
+        ["problem", "ratelimit", "deadline"]
             .iter()
             .all(|layer| layers.contains(layer)),
         "{layers:?}"
@@ -57,6 +57,8 @@ fn every_step_of_the_tour_behaves() {
         "413",
         "500",
         "429",
+        "504",
+        "DEADLINE_EXCEEDED",
         "UNAVAILABLE",
         "RESOURCE_EXHAUSTED",
     ] {
