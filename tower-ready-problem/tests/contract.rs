@@ -4,7 +4,12 @@ mod support;
 
 use support::Reject;
 use tower_ready_problem::{Problem, ProblemLayer, types};
-use tower_ready_testing::contract::Contract;
+use tower_ready_testing::{assert_fits_every_host, contract::Contract};
+
+#[tokio::test]
+async fn a_problem_layer_fits_every_host() {
+    assert_fits_every_host!(ProblemLayer::default());
+}
 
 #[tokio::test]
 async fn a_problem_layer_answers_for_what_is_inside_and_keeps_its_contract() {
