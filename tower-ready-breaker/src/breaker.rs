@@ -1,10 +1,15 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tower_ready_core::{Instant, Outcome};
 
 use crate::{
     BreakerBuilder, BreakerLayer, Permit, Rejected, Run, Snapshot, State,
     circuit::{Circuit, Phase, Refusal, thread},
+    keyed::room,
     policy::Policy,
 };
 
@@ -46,7 +51,9 @@ pub(crate) struct Pin {
 
 pub(crate) struct Shared {
     pub(crate) policy: Policy,
-    pub(crate) circuits: Box<[Circuit]>,
+    /// Each is made when it is first used: a breaker with keys has room for many.
+    circuits: Box<[OnceLock<Box<Circuit>>]>,
+    stripes: usize,
 }
 
 impl Breaker {
@@ -57,11 +64,11 @@ impl Breaker {
 
     pub(crate) fn new(policy: Policy) -> Self {
         let stripes = stripes();
-        let circuit = Circuit::new(&policy, stripes, None);
-        Self {
-            pins: Pins::new(policy, Box::new([circuit]), stripes),
-            circuit: 0,
-        }
+        Self::of(Pins::new(policy, room(0), stripes, stripes), 0)
+    }
+
+    pub(crate) const fn of(pins: Pins, circuit: u32) -> Self {
+        Self { pins, circuit }
     }
 
     /// A layer over this breaker.
@@ -76,19 +83,7 @@ impl Breaker {
     /// When the circuit does not let the call through.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
-        let pin = self.pins.mine();
-        let Shared { policy, .. } = &*pin.shared;
-        let circuit = pin.shared.circuit(self.circuit);
-        // Who wants to know how long calls take has to know when they began.
-        if policy.live.slow() == 0
-            && let Some(ticket) = circuit.pass()
-        {
-            return Ok(Permit::new(Arc::clone(pin), self.circuit, ticket));
-        }
-        match circuit.admit(policy, Instant::now()) {
-            Ok(ticket) => Ok(Permit::new(Arc::clone(pin), self.circuit, ticket)),
-            Err(refusal) => Err(Rejected::new(Arc::clone(pin), refusal)),
-        }
+        self.pins.try_acquire(self.circuit)
     }
 
     /// Guards a call of any kind: SQL, a queue, a mail. `Ok` is a success and `Err` a failure.
@@ -273,14 +268,40 @@ impl Breaker {
 }
 
 impl Pins {
-    pub(crate) fn new(policy: Policy, circuits: Box<[Circuit]>, stripes: usize) -> Self {
-        let shared = Arc::new(Shared { policy, circuits });
+    pub(crate) fn new(
+        policy: Policy,
+        circuits: Box<[OnceLock<Box<Circuit>>]>,
+        pins: usize,
+        stripes: usize,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            policy,
+            circuits,
+            stripes,
+        });
         let pin = |_| {
             Arc::new(Pin {
                 shared: Arc::clone(&shared),
             })
         };
-        Self((0..stripes.max(1)).map(pin).collect())
+        Self((0..pins.max(1)).map(pin).collect())
+    }
+
+    #[inline]
+    pub(crate) fn try_acquire(&self, number: u32) -> Result<Permit, Rejected> {
+        let pin = self.mine();
+        let policy = &pin.shared.policy;
+        let circuit = pin.shared.circuit(number);
+        // Who wants to know how long calls take has to know when they began.
+        if policy.live.slow() == 0
+            && let Some(ticket) = circuit.pass()
+        {
+            return Ok(Permit::new(Arc::clone(pin), number, ticket));
+        }
+        match circuit.admit(policy, Instant::now()) {
+            Ok(ticket) => Ok(Permit::new(Arc::clone(pin), number, ticket)),
+            Err(refusal) => Err(Rejected::new(Arc::clone(pin), refusal)),
+        }
     }
 
     /// The pin of this thread.
@@ -297,12 +318,13 @@ impl Pins {
 impl Shared {
     #[inline]
     pub(crate) fn circuit(&self, circuit: u32) -> &Circuit {
-        &self.circuits[circuit as usize]
+        self.circuits[circuit as usize]
+            .get_or_init(|| Box::new(Circuit::new(&self.policy, self.stripes, None)))
     }
 }
 
 /// One for each processor, but no more than it takes for threads to be out of each other's way.
-fn stripes() -> usize {
+pub(crate) fn stripes() -> usize {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     threads.next_power_of_two().min(8)
 }

@@ -1,8 +1,11 @@
 use std::time::Duration;
 
+use tower_ready_core::Head;
+
 use crate::{
-    Backoff, Breaker, Classify, ConfigError, ConfigErrorKind, Fallback, OnBreaker, TripPolicy,
-    circuit::{MAX_PROBES, Rules, Span, Times},
+    Backoff, Breaker, Classify, ConfigError, ConfigErrorKind, Fallback, KeyedBreaker, OnBreaker,
+    TripPolicy,
+    circuit::{Budget, MAX_PROBES, Rules, Span, Times},
     policy::{Live, MakeTrip, Policy},
 };
 
@@ -29,6 +32,8 @@ pub struct BreakerBuilder {
     trip: Option<MakeTrip>,
     classify: Option<Box<dyn Classify>>,
     fallback: Option<Box<dyn Fallback>>,
+    capacity: usize,
+    max_open_share: Option<f64>,
     observer: Option<Box<dyn OnBreaker>>,
 }
 
@@ -71,6 +76,8 @@ impl BreakerBuilder {
             trip: None,
             classify: None,
             fallback: None,
+            capacity: 1024,
+            max_open_share: None,
             observer: None,
         }
     }
@@ -246,6 +253,22 @@ impl BreakerBuilder {
         self
     }
 
+    /// How many keys have a circuit of their own, with [`build_keyed`](Self::build_keyed). Default:
+    /// 1024; up to a million. One that is in use takes about 800 bytes.
+    pub fn capacity(mut self, keys: usize) -> Self {
+        self.capacity = keys;
+        self
+    }
+
+    /// The share of circuits in use that may be open at a time, with
+    /// [`build_keyed`](Self::build_keyed): one may in any case. For keys that are the endpoints of
+    /// one service: when most of them fail, the cause lies elsewhere, and the others stay closed.
+    /// Default: all.
+    pub fn max_open_share(mut self, share: f64) -> Self {
+        self.max_open_share = Some(share);
+        self
+    }
+
     /// Hears of every change of state. Default: nobody.
     pub fn on_event(mut self, observer: impl OnBreaker) -> Self {
         self.observer = Some(Box::new(observer));
@@ -259,6 +282,47 @@ impl BreakerBuilder {
     /// When a setting is wrong, with its name and what would be right.
     pub fn build(self) -> Result<Breaker, ConfigError> {
         self.policy().map(Breaker::new)
+    }
+
+    /// Checks the settings, for a breaker with a circuit for each key: [`by_authority`],
+    /// [`by_route`], or what a closure borrows from the head of a request. Requests without a key
+    /// share a circuit.
+    ///
+    /// ```
+    /// use tower_ready_breaker::Breaker;
+    ///
+    /// let breaker = Breaker::builder("tenants")
+    ///     .build_keyed(|head| head.headers().get("x-tenant")?.to_str().ok())?;
+    /// # Ok::<(), tower_ready_breaker::ConfigError>(())
+    /// ```
+    ///
+    /// [`by_authority`]: crate::by_authority
+    /// [`by_route`]: crate::by_route
+    ///
+    /// # Errors
+    ///
+    /// When a setting is wrong, with its name and what would be right.
+    pub fn build_keyed<F>(self, key: F) -> Result<KeyedBreaker, ConfigError>
+    where
+        F: for<'a> Fn(&Head<'a>) -> Option<&'a str> + Send + Sync + 'static,
+    {
+        use ConfigErrorKind as Kind;
+
+        let (capacity, share) = (self.capacity, self.max_open_share);
+        for (is_right, kind) in [
+            ((1..=1_000_000).contains(&capacity), Kind::Capacity),
+            (
+                share.is_none_or(|share| share > 0.0 && share <= 1.0),
+                Kind::MaxOpenShare,
+            ),
+        ] {
+            if !is_right {
+                return Err(ConfigError::new(kind, &self.name));
+            }
+        }
+        let mut policy = self.policy()?;
+        policy.budget = share.map(Budget::new);
+        Ok(KeyedBreaker::new(policy, capacity as u32, Box::new(key)))
     }
 
     pub(crate) fn policy(mut self) -> Result<Policy, ConfigError> {

@@ -5,12 +5,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_ready_core::{AnswerFuture, GuardedFuture};
+use tower_ready_core::{AnswerFuture, Deadline, GuardedFuture};
+use tower_service::Service;
 
-use crate::{BreakerBody, guard::Watch};
+use crate::{BreakerBody, Permit, guard::Watch};
 
 pin_project! {
     /// The future of a [`BreakerService`](crate::BreakerService).
@@ -22,9 +23,18 @@ pin_project! {
 }
 
 impl<F> BreakerFuture<F> {
-    pub(crate) const fn inner(call: GuardedFuture<F, Watch>) -> Self {
+    /// Makes a call, and watches it to its end.
+    #[inline]
+    pub(crate) fn call<S, Q>(inner: &mut S, request: Request<Q>, permit: Permit) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        let deadline = Deadline::of(request.extensions());
+        let method = request.method().clone();
+        let call = inner.call(request);
+        let watched = GuardedFuture::new(&method, call, Watch::new(permit, deadline));
         Self {
-            inner: AnswerFuture::inner(call),
+            inner: AnswerFuture::inner(watched),
         }
     }
 

@@ -10,6 +10,7 @@ mod event;
 mod future;
 mod guard;
 mod hint;
+mod keyed;
 mod layer;
 mod permit;
 mod policy;
@@ -29,6 +30,7 @@ pub use self::{
     error::{BreakerError, ConfigError, ConfigErrorKind},
     event::{Change, Event, OnBreaker},
     future::BreakerFuture,
+    keyed::{KeyedBreaker, KeyedBreakerLayer, KeyedBreakerService, by_authority, by_route},
     layer::BreakerLayer,
     permit::Permit,
     rejection::{CIRCUIT_OPEN, Fallback, Rejected, RejectedKind},

@@ -6,11 +6,11 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tower_ready_core::{Deadline, GuardedFuture, Head};
+use tower_ready_core::Head;
 use tower_ready_problem::Caller;
 use tower_service::Service;
 
-use crate::{Breaker, BreakerBody, BreakerFuture, Rejected, guard::Watch};
+use crate::{Breaker, BreakerBody, BreakerFuture, Rejected};
 
 /// The service of a [`BreakerLayer`](crate::BreakerLayer).
 ///
@@ -82,16 +82,7 @@ where
             self.breaker.try_acquire()
         };
         match admitted {
-            Ok(permit) => {
-                let deadline = Deadline::of(request.extensions());
-                let method = request.method().clone();
-                let call = self.inner.call(request);
-                BreakerFuture::inner(GuardedFuture::new(
-                    &method,
-                    call,
-                    Watch::new(permit, deadline),
-                ))
-            }
+            Ok(permit) => BreakerFuture::call(&mut self.inner, request, permit),
             Err(rejected) => BreakerFuture::answer(reject(&rejected, &request)),
         }
     }

@@ -545,6 +545,31 @@ impl Circuit {
         policy.tell(key.as_deref(), next.generation(), change);
     }
 
+    /// Gives the circuit to another key: calls of the one before tell nothing any more.
+    pub(crate) fn reuse(&self, policy: &Policy, key: Arc<str>) {
+        let mut cold = lock(&self.cold);
+        cold.leave_group(policy);
+        *cold = Cold {
+            key: Some(key),
+            trip: policy.trip.as_ref().map(|make| make()),
+            ..Cold::default()
+        };
+        self.consecutive.store(0, Relaxed);
+        while self.leave(self.generation(), policy.closed()).is_none() {}
+    }
+
+    /// Whether the circuit has nothing to remember: it is closed, and no call has ended within the
+    /// window.
+    pub(crate) fn is_idle(&self, now: Instant) -> bool {
+        let word = self.word();
+        matches!(word.phase(), Phase::Closed | Phase::Throttling)
+            && self.window.counts(word.generation(), now) == Counts::default()
+    }
+
+    pub(crate) fn key(&self) -> Option<Arc<str>> {
+        lock(&self.cold).key.clone()
+    }
+
     /// The inner service failed to get ready: a call that fails before it is made.
     pub(crate) fn fail_unready(&self, policy: &Policy, now: Instant) {
         let word = self.word();
