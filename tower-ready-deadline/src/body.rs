@@ -25,8 +25,8 @@ pin_project! {
         // None when it was cut.
         #[pin]
         inner: Option<AnswerBody<B>>,
-        #[pin]
-        timer: Timer,
+        // Boxed when somebody has to wait for more, since every layer outside moves the body.
+        timer: Option<Pin<Box<Timer>>>,
         // None for a body without a limit, and for one that is over.
         watch: Option<Watch>,
         progress: Progress,
@@ -53,7 +53,7 @@ impl<B> DeadlineBody<B> {
     const fn unwatched(inner: AnswerBody<B>) -> Self {
         Self {
             inner: Some(inner),
-            timer: Timer::unset(),
+            timer: None,
             watch: None,
             progress: Progress::None,
             is_open: false,
@@ -63,14 +63,14 @@ impl<B> DeadlineBody<B> {
 
 impl<B: Body> DeadlineBody<B> {
     #[inline]
-    pub(crate) fn of(response: Response<B>, watch: Option<Watch>) -> Response<Self> {
-        let Some(watch) = watch.and_then(Watch::into_body) else {
+    pub(crate) fn of(response: Response<B>, watch: &mut Option<Watch>) -> Response<Self> {
+        if !watch.as_ref().is_some_and(Watch::needs_body) {
             return response.map(|body| Self::unwatched(AnswerBody::inner(body)));
-        };
+        }
         let has_length = response.headers().contains_key(CONTENT_LENGTH);
         response.map(|body| Self {
             is_open: !has_length && body.size_hint().exact().is_none(),
-            watch: Some(watch),
+            watch: watch.take().map(Watch::into_body),
             ..Self::unwatched(AnswerBody::inner(body))
         })
     }
@@ -117,14 +117,15 @@ where
                 }
                 Poll::Pending => {}
             }
-            if !this.timer.is_set() || *this.progress == Progress::Moved {
+            let timer = this.timer.get_or_insert_with(|| Box::pin(Timer::unset()));
+            if !timer.is_set() || *this.progress == Progress::Moved {
                 *this.progress = Progress::Waiting;
-                let left = watch.left().into_iter().chain(watch.bodies.idle).min();
-                if let Some(left) = left {
-                    this.timer.as_mut().set(left);
+                let idle = watch.ledger.bodies.idle;
+                if let Some(left) = watch.left().into_iter().chain(idle).min() {
+                    timer.as_mut().set(left);
                 }
             }
-            if this.timer.poll(cx).is_pending() {
+            if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
             if watch.is_over() {

@@ -155,10 +155,9 @@ impl DeadlinesBuilder {
             margin: self.margin,
             timeout_for: self.timeout_for,
             exempt: self.exempt,
-            bodies: self.bodies,
             is_extension: self.is_extension,
             is_task_local: self.is_task_local,
-            ledger: Arc::new(Ledger::new(self.observer)),
+            ledger: Arc::new(Ledger::new(self.bodies, self.observer)),
         })))
     }
 }

@@ -5,10 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tower_ready_core::{Deadline, Head, Instant};
 
 use crate::{
-    DeadlineLayer, DeadlinesBuilder, Event, Stats,
-    header::{Asked, asked},
-    stats::Ledger,
-    watch::{Bodies, Limit},
+    DeadlineLayer, DeadlinesBuilder, Event, Stats, header::Asked, stats::Ledger, watch::Limit,
 };
 
 /// How long requests to a server may take.
@@ -44,7 +41,6 @@ pub(crate) struct Inner {
     pub(crate) margin: Duration,
     pub(crate) timeout_for: Option<Choice>,
     pub(crate) exempt: Vec<Predicate>,
-    pub(crate) bodies: Bodies,
     pub(crate) is_extension: bool,
     pub(crate) is_task_local: bool,
     pub(crate) ledger: Arc<Ledger>,
@@ -79,13 +75,12 @@ impl Deadlines {
 
 impl Inner {
     #[inline]
-    pub(crate) fn decide(&self, head: &Head<'_>) -> Decision {
-        let Asked { time, junk } = asked(head.headers());
-        if let Some(header) = junk {
+    pub(crate) fn decide(&self, head: &Head<'_>, asked: Asked) -> Decision {
+        if let Some(header) = asked.junk {
             self.ledger.note(&Event::Junk { header });
         }
         // Half of it at most: whoever asks for little gets some of it.
-        let time = time.map(|time| time - self.margin.min(time / 2));
+        let time = asked.time.map(|time| time - self.margin.min(time / 2));
         let time = self.time(head, time);
         let outer = Deadline::of(head.extensions());
         // A deadline that came from outside runs already. Our own timeout need not run before
@@ -131,7 +126,7 @@ impl fmt::Debug for Deadlines {
             .field("timeout", &self.0.timeout)
             .field("cap", &self.0.cap)
             .field("floor", &self.0.floor)
-            .field("bodies", &self.0.bodies)
+            .field("bodies", &self.0.ledger.bodies)
             .finish_non_exhaustive()
     }
 }
@@ -141,6 +136,13 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::header::asked;
+
+    fn decide(deadlines: &Deadlines, request: &Request<()>) -> Decision {
+        deadlines
+            .0
+            .decide(&Head::of(request), asked(request.headers()))
+    }
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -167,7 +169,7 @@ mod tests {
 
     /// How many milliseconds a request gets, with the clock stopped.
     fn given(request: &Request<()>) -> Option<Duration> {
-        match policy().build().unwrap().0.decide(&Head::of(request)) {
+        match decide(&policy().build().unwrap(), request) {
             Decision::Begin(Limit::At(deadline)) => Some(deadline.remaining(Instant::now())),
             Decision::Begin(Limit::Never) => None,
             other => panic!("{other:?}"),
@@ -212,21 +214,21 @@ mod tests {
     async fn what_is_spent_or_under_the_floor_is_not_begun() {
         let deadlines = policy().floor(seconds(1)).build().unwrap();
         for asked in ["0", "1", "1000"] {
-            let decision = deadlines.0.decide(&Head::of(&request("/", Some(asked))));
+            let decision = decide(&deadlines, &request("/", Some(asked)));
             assert_eq!(decision, Decision::Spent, "{asked}");
         }
-        let decision = deadlines.0.decide(&Head::of(&request("/", Some("1001"))));
+        let decision = decide(&deadlines, &request("/", Some("1001")));
         assert!(matches!(decision, Decision::Begin(Limit::At(_))));
         let mut late = request("/", None);
         late.extensions_mut().insert(Deadline::at(Instant::now()));
-        assert_eq!(deadlines.0.decide(&Head::of(&late)), Decision::Spent);
+        assert_eq!(decide(&deadlines, &late), Decision::Spent);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_is_answered_before_it_gives_up_itself() {
         let deadlines = policy().margin(seconds(1)).build().unwrap();
         for (asked, expected) in [("5000", 4_000), ("1000", 500), ("20000", 19_000)] {
-            let decision = deadlines.0.decide(&Head::of(&request("/", Some(asked))));
+            let decision = decide(&deadlines, &request("/", Some(asked)));
             let deadline = Deadline::at(Instant::now() + Duration::from_millis(expected));
             assert_eq!(decision, Decision::Begin(Limit::At(deadline)), "{asked}");
         }
@@ -235,7 +237,7 @@ mod tests {
     #[test]
     fn nobody_looks_at_the_clock_when_nobody_wants_to_know() {
         let deadlines = policy().extension(false).build().unwrap();
-        let decision = deadlines.0.decide(&Head::of(&request("/", None)));
+        let decision = decide(&deadlines, &request("/", None));
         assert_eq!(decision, Decision::Begin(Limit::In(seconds(10))));
     }
 }

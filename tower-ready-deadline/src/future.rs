@@ -75,7 +75,6 @@ where
                 let polled = future.poll(cx);
                 drop(entered);
                 if let Poll::Ready(answer) = polled {
-                    let watch = watch.take();
                     return Poll::Ready(answer.map(|answer| DeadlineBody::of(answer, watch)));
                 }
                 // Only now does anybody have to wait.

@@ -12,6 +12,7 @@ use tower_service::Service;
 use crate::{
     DeadlineBody, DeadlineFuture, Deadlines,
     deadlines::Decision,
+    header::asked,
     layer::Condition,
     watch::{Limit, Watch, spent},
 };
@@ -75,7 +76,8 @@ where
         if self.condition.as_ref().is_some_and(|holds| !holds(&head)) {
             return DeadlineFuture::calling(self.inner.call(request), None);
         }
-        let limit = match policy.decide(&head) {
+        let asked = asked(request.headers());
+        let limit = match policy.decide(&head, asked) {
             Decision::Begin(limit) => limit,
             Decision::Spent => {
                 // Readiness may be a permit, which nobody is to hold for a call that is not made.
@@ -83,19 +85,18 @@ where
                 return DeadlineFuture::answer(spent(&policy.ledger, &Caller::of(&request)));
             }
         };
-        if limit == Limit::Never && policy.bodies.idle.is_none() {
+        if limit == Limit::Never && policy.ledger.bodies.idle.is_none() {
             return DeadlineFuture::calling(self.inner.call(request), None);
-        }
-        if let (true, Limit::At(deadline)) = (policy.is_extension, limit) {
-            request.extensions_mut().insert(deadline);
         }
         let watch = Watch {
             ledger: policy.ledger.clone(),
             caller: Caller::of(&request),
             limit,
-            bodies: policy.bodies,
             is_current: policy.is_task_local,
         };
+        if let (true, Limit::At(deadline)) = (policy.is_extension, limit) {
+            request.extensions_mut().insert(deadline);
+        }
         let entered = watch.enter();
         let future = self.inner.call(request);
         drop(entered);

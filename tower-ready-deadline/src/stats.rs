@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::{Event, OnDeadline, Phase, Reason};
+use crate::{Event, OnDeadline, Phase, Reason, watch::Bodies};
 
 /// What a policy has done since it was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,10 @@ pub struct Stats {
 }
 
 /// Counts and tells. Nothing here is touched by a request that is answered in time.
+///
+/// It holds the one setting that is needed when a request has gone on, so that one handle will do.
 pub(crate) struct Ledger {
+    pub(crate) bodies: Bodies,
     expired: AtomicU64,
     cut: AtomicU64,
     idle: AtomicU64,
@@ -31,8 +34,9 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(observer: Box<dyn OnDeadline>) -> Self {
+    pub(crate) fn new(bodies: Bodies, observer: Box<dyn OnDeadline>) -> Self {
         Self {
+            bodies,
             expired: AtomicU64::new(0),
             cut: AtomicU64::new(0),
             idle: AtomicU64::new(0),

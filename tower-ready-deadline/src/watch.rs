@@ -35,7 +35,6 @@ pub(crate) struct Watch {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) caller: Caller,
     pub(crate) limit: Limit,
-    pub(crate) bodies: Bodies,
     /// Whether the code inside may ask for the deadline.
     pub(crate) is_current: bool,
 }
@@ -67,26 +66,35 @@ impl Watch {
         matches!(self.limit, Limit::At(deadline) if deadline.moment() <= Instant::now())
     }
 
-    /// What of this the body needs, if it needs anything.
+    /// Whether there is something to watch over in the body.
     #[inline]
-    pub(crate) fn into_body(mut self) -> Option<Self> {
-        // Calls of these protocols are over when their streams are; of the others, a head in time
-        // is an answer in time.
-        let is_covered = self.bodies.http
+    pub(crate) fn needs_body(&self) -> bool {
+        self.ledger.bodies.idle.is_some() || (self.covers_body() && self.limit != Limit::Never)
+    }
+
+    /// A call is over when its stream is; of the others, a head in time is an answer in time.
+    #[inline]
+    fn covers_body(&self) -> bool {
+        self.ledger.bodies.http
             || matches!(
                 self.caller.protocol(),
                 Protocol::Grpc(_)
                     | Protocol::GrpcWeb(_)
                     | Protocol::GrpcWebText(_)
                     | Protocol::ConnectStream(_)
-            );
+            )
+    }
+
+    /// What of this the body needs.
+    #[inline]
+    pub(crate) fn into_body(mut self) -> Self {
         self.limit = match self.limit {
-            _ if !is_covered => Limit::Never,
+            _ if !self.covers_body() => Limit::Never,
             // A body that never has to wait is over some day all the same.
             Limit::In(time) => Limit::At(Deadline::at(Instant::now() + time)),
             limit => limit,
         };
-        (self.limit != Limit::Never || self.bodies.idle.is_some()).then_some(self)
+        self
     }
 
     /// The answer to a call that took too long. It is not marked as a rejection: whoever watches

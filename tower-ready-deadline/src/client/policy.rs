@@ -26,7 +26,6 @@ pub struct ClientDeadlines(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     attempt: Option<Duration>,
     margin: Duration,
-    pub(super) bodies: Bodies,
     pub(super) ledger: Arc<Ledger>,
 }
 
@@ -134,8 +133,7 @@ impl ClientDeadlinesBuilder {
         Ok(ClientDeadlines(Arc::new(Inner {
             attempt: self.attempt,
             margin: self.margin,
-            bodies: self.bodies,
-            ledger: Arc::new(Ledger::new(self.observer)),
+            ledger: Arc::new(Ledger::new(self.bodies, self.observer)),
         })))
     }
 }
@@ -175,7 +173,7 @@ impl fmt::Debug for ClientDeadlines {
         f.debug_struct("ClientDeadlines")
             .field("attempt", &self.0.attempt)
             .field("margin", &self.0.margin)
-            .field("bodies", &self.0.bodies)
+            .field("bodies", &self.0.ledger.bodies)
             .finish_non_exhaustive()
     }
 }

@@ -60,7 +60,7 @@ where
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
         let policy = &*self.deadlines.0;
         let (limit, told) = match policy.plan(&Head::of(&request)) {
-            Plan::Free if policy.bodies.idle.is_none() => {
+            Plan::Free if policy.ledger.bodies.idle.is_none() => {
                 return DeadlineFuture::calling(self.inner.call(request), None);
             }
             Plan::Free => (Limit::Never, None),
@@ -86,7 +86,6 @@ where
             ledger: policy.ledger.clone(),
             caller: Caller::of(&request),
             limit,
-            bodies: policy.bodies,
             is_current: false,
         };
         DeadlineFuture::calling(self.inner.call(request), Some(watch))

@@ -28,14 +28,23 @@ pub(crate) struct Asked {
 /// count gets the server's own time, and no error for a hint.
 #[inline]
 pub(crate) fn asked(headers: &HeaderMap) -> Asked {
-    let mut asked = Asked::default();
+    let mut times = Times::default();
     // A look-up hashes the name, and four of them cost more than one pass over a usual request.
     for (name, value) in headers {
-        if let Some(field) = Field::of(name) {
-            asked.read(field, value, headers);
+        // Lengths tell most names apart.
+        match name.as_str().len() {
+            12 if *name == GRPC => times.read(Field::Grpc, value),
+            18 if *name == CONNECT => times.read(Field::Connect, value),
+            20 if *name == PLAIN => times.read(Field::Plain, value),
+            30 if *name == ENVOY => times.read(Field::Envoy, value),
+            _ => {}
         }
     }
-    asked
+    if times.seen == 0 {
+        Asked::default()
+    } else {
+        times.shortest()
+    }
 }
 
 /// Whether callers of this protocol say it in `grpc-timeout`.
@@ -65,52 +74,49 @@ enum Field {
 }
 
 impl Field {
-    #[inline]
-    fn of(name: &HeaderName) -> Option<Self> {
-        // Lengths differ, so that all but one comparison are of a number.
-        match name.as_str().len() {
-            12 if *name == GRPC => Some(Self::Grpc),
-            18 if *name == CONNECT => Some(Self::Connect),
-            20 if *name == PLAIN => Some(Self::Plain),
-            30 if *name == ENVOY => Some(Self::Envoy),
-            _ => None,
-        }
-    }
-
-    const fn name(self) -> HeaderName {
-        match self {
-            Self::Grpc => GRPC,
-            Self::Connect => CONNECT,
-            Self::Envoy => ENVOY,
-            Self::Plain => PLAIN,
-        }
-    }
-
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Grpc => "grpc-timeout",
-            Self::Connect => "connect-timeout-ms",
-            Self::Envoy => "x-envoy-expected-rq-timeout-ms",
-            Self::Plain => "x-request-timeout-ms",
-        }
-    }
+    const LABELS: [&'static str; 4] = [
+        "grpc-timeout",
+        "connect-timeout-ms",
+        "x-envoy-expected-rq-timeout-ms",
+        "x-request-timeout-ms",
+    ];
 }
 
-impl Asked {
-    #[cold]
-    fn read(&mut self, field: Field, value: &HeaderValue, headers: &HeaderMap) {
-        let is_only = headers.get_all(field.name()).iter().nth(1).is_none();
+/// What each header says.
+#[derive(Default)]
+struct Times {
+    times: [Option<Duration>; 4],
+    /// One bit for each that is there, and for each that makes no sense.
+    seen: u8,
+    junk: u8,
+}
+
+impl Times {
+    fn read(&mut self, field: Field, value: &HeaderValue) {
         let bytes = value.as_bytes();
         let time = match field {
             Field::Grpc => grpc::read(bytes),
             _ => millis::read(bytes),
         };
-        match time.filter(|_| is_only) {
-            // A proxy that waits for ever says so with zero.
-            Some(Duration::ZERO) if matches!(field, Field::Envoy) => {}
-            Some(time) => self.time = Some(self.time.map_or(time, |other| other.min(time))),
-            None => self.junk = self.junk.or_else(|| Some(field.label())),
+        let bit = 1 << field as u8;
+        if time.is_none() || self.seen & bit != 0 {
+            self.junk |= bit;
         }
+        self.seen |= bit;
+        self.times[field as usize] = match (field, time) {
+            // A proxy that waits for ever says so with zero.
+            (Field::Envoy, Some(Duration::ZERO)) => None,
+            _ => time,
+        };
+    }
+
+    #[cold]
+    fn shortest(&self) -> Asked {
+        let is_junk = |at: &usize| self.junk & 1 << at != 0;
+        let well = (0..4).filter(|at| !is_junk(at));
+        let time = well.filter_map(|at| self.times[at]).min();
+        let junk = (0..4).find(is_junk).map(|at| Field::LABELS[at]);
+        Asked { time, junk }
     }
 }
 
