@@ -7,9 +7,14 @@
 )]
 
 mod core;
+mod deadline;
 mod problem;
 mod requests;
 
 fn main() {
-    tower_ready_benches::main(&[("core", core::cases), ("problem", problem::cases)]);
+    tower_ready_benches::main(&[
+        ("core", core::cases),
+        ("deadline", deadline::cases),
+        ("problem", problem::cases),
+    ]);
 }
