@@ -142,6 +142,7 @@ fn is_simple(policies: &[Policy]) -> bool {
     let [policy] = policies else { return false };
     matches!(policy.limit, Limit::Rate(_))
         && !policy.shadow
+        && !policy.may_delay()
         && policy.plans.is_none()
         && policy.penalty.is_none()
         && policy.counts.is_none()

@@ -1,6 +1,6 @@
 //! The decision about one request.
 
-use std::{fmt, pin::Pin, time::Duration};
+use std::{pin::Pin, time::Duration};
 
 use http::HeaderValue;
 use tower_ready_core::{Instant, LocalRejection};
@@ -27,8 +27,8 @@ pub(crate) enum Step<St: Store> {
     Refuse(Refusal),
     /// A plan is on its way; then the decision begins anew.
     Fetch(Fetch),
-    /// The store is being asked.
-    Trip(Box<Trip<St>>),
+    /// The store is being asked, or others are in front.
+    Later(Later<St>),
 }
 
 pub(crate) struct Pass<St: Store> {
@@ -44,21 +44,16 @@ pub(crate) struct Refusal {
     pub(crate) decision: Option<Box<Decision>>,
 }
 
-/// A set on its way to the store.
-pub(crate) struct Trip<St: Store> {
-    pub(crate) future: Pin<Box<St::Trip>>,
-    now: Instant,
-    wants: Vec<Want>,
-    after: Option<Box<After<St>>>,
-}
+/// A decision on its way. It is a cold path, so it may be boxed.
+pub(crate) type Later<St> = Pin<Box<dyn Future<Output = Step<St>> + Send>>;
 
 /// What one policy wants for one request.
 #[derive(Clone, Copy, Debug)]
-struct Want {
-    rule: usize,
-    key: KeyHash,
-    quota: Quota,
-    units: u64,
+pub(crate) struct Want {
+    pub(crate) rule: usize,
+    pub(crate) key: KeyHash,
+    pub(crate) quota: Quota,
+    pub(crate) units: u64,
     debt: u64,
 }
 
@@ -69,10 +64,10 @@ struct Set<const N: usize> {
 }
 
 /// A set that was answered.
-struct Answered<'a> {
-    now: Instant,
-    wants: &'a [Want],
-    readings: &'a [Reading],
+pub(crate) struct Answered<'a> {
+    pub(crate) now: Instant,
+    pub(crate) wants: &'a [Want],
+    pub(crate) readings: &'a [Reading],
 }
 
 enum Gathered {
@@ -153,11 +148,21 @@ impl<St: Store> Shared<St> {
         wants: &[Want],
         after: Option<Box<After<St>>>,
     ) -> Step<St> {
-        Step::Trip(Box::new(Trip {
-            future: Box::pin(future),
-            now,
-            wants: wants.to_vec(),
-            after,
+        let (limiter, wants) = (self.clone(), wants.to_vec());
+        Step::Later(Box::pin(async move {
+            match future.await {
+                Ok(readings) if readings.len() == wants.len() => {
+                    let answered = Answered {
+                        now,
+                        wants: &wants,
+                        readings: &readings,
+                    };
+                    let taken = readings.iter().all(Reading::had_enough);
+                    limiter.conclude(&answered, taken, after)
+                }
+                Ok(_) => limiter.store_failed(&StoreError::new("it answered for another set")),
+                Err(error) => limiter.store_failed(&error),
+            }
         }))
     }
 
@@ -176,8 +181,12 @@ impl<St: Store> Shared<St> {
         }
         let mut readings = [Reading::default(); N];
         let readings = &mut readings[..set.len];
-        let demands = set.wants.each_ref().map(Want::demand);
         let wants = &set.wants[..set.len];
+        #[cfg(feature = "delay")]
+        if let Some(behind) = self.behind(wants) {
+            return self.line_up(now, wants, behind, after);
+        }
+        let demands = set.wants.each_ref().map(Want::demand);
         match self.store.take(now, &demands[..set.len], readings) {
             Taking::Done(taken) => {
                 let answered = Answered {
@@ -185,6 +194,10 @@ impl<St: Store> Shared<St> {
                     wants,
                     readings,
                 };
+                #[cfg(feature = "delay")]
+                if !taken && let Some(short) = self.may_wait(&answered) {
+                    return self.line_up(now, wants, short, after);
+                }
                 let step = self.conclude(&answered, taken, after);
                 if self.has_shadows && matches!(step, Step::Pass(_)) {
                     self.look_on(head, now);
@@ -247,30 +260,8 @@ impl<St: Store> Shared<St> {
         Gathered::Ready
     }
 
-    /// Ends a decision that had to ask the store.
-    pub(crate) fn conclude_trip(
-        &self,
-        trip: &mut Trip<St>,
-        result: Result<Vec<Reading>, StoreError>,
-    ) -> Step<St> {
-        match result {
-            Ok(readings) if readings.len() == trip.wants.len() => {
-                let answered = Answered {
-                    now: trip.now,
-                    wants: &trip.wants,
-                    readings: &readings,
-                };
-                let taken = readings.iter().all(Reading::had_enough);
-                let after = trip.after.take();
-                self.conclude(&answered, taken, after)
-            }
-            Ok(_) => self.store_failed(&StoreError::new("it answered for another set")),
-            Err(error) => self.store_failed(&error),
-        }
-    }
-
     #[inline]
-    fn conclude(
+    pub(crate) fn conclude(
         &self,
         set: &Answered<'_>,
         taken: bool,
@@ -406,7 +397,7 @@ impl<St: Store> Shared<St> {
 
     /// A refusal for a fault of ours is no `429`, which would blame the caller.
     #[cold]
-    fn store_failed(&self, error: &StoreError) -> Step<St> {
+    pub(crate) fn store_failed(&self, error: &StoreError) -> Step<St> {
         self.observer.on_event(&Event::StoreFailed { error });
         Step::Refuse(Refusal {
             problem: rejection(&UNAVAILABLE, Reason::Store).retry_after(Duration::from_secs(1)),
@@ -497,7 +488,7 @@ impl Want {
         }
     }
 
-    const fn demand(&self) -> Demand<'_> {
+    pub(crate) const fn demand(&self) -> Demand<'_> {
         Demand {
             key: self.key,
             quota: &self.quota,
@@ -536,13 +527,5 @@ impl<St: Store> Pass<St> {
             after: None,
             decision: None,
         }
-    }
-}
-
-impl<St: Store> fmt::Debug for Trip<St> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trip")
-            .field("wants", &self.wants)
-            .finish_non_exhaustive()
     }
 }

@@ -100,7 +100,7 @@ impl fmt::Display for ConfigError {
                  at least one"
             }
             ConfigErrorKind::PermitsOnly => {
-                "a policy of permits has no cost, plans, counts, settle, debt or shadow: put them into a \
+                "a policy of permits has no cost, plans, counts, settle, debt, delay or shadow: put them into a \
                  policy of their own"
             }
             ConfigErrorKind::Penalty => {

@@ -174,10 +174,7 @@ impl<S, B, St: Store> Held<S, B, St> {
                     ready!(fetch.as_mut().poll(cx));
                     self.limiter.decide(&Head::of(&self.request), false)
                 }
-                Step::Trip(trip) => {
-                    let result = ready!(trip.future.as_mut().poll(cx));
-                    self.limiter.conclude_trip(trip, result)
-                }
+                Step::Later(later) => ready!(later.as_mut().poll(cx)),
             };
         }
     }
@@ -231,7 +228,7 @@ where
                             response: Some(answer(refusal, &held.request)),
                         },
                         // It was decided above.
-                        Step::Fetch(_) | Step::Trip(_) => continue,
+                        Step::Fetch(_) | Step::Later(_) => continue,
                     }
                 }
             };

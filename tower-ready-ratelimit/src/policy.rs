@@ -48,6 +48,8 @@ pub struct Policy {
     pub(crate) settle: Option<Settle>,
     pub(crate) debt: u64,
     pub(crate) penalty: Option<Penalty>,
+    #[cfg(feature = "delay")]
+    pub(crate) delay: Option<std::time::Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +111,8 @@ impl Policy {
             settle: None,
             debt: 0,
             penalty: None,
+            #[cfg(feature = "delay")]
+            delay: None,
         }
     }
 
@@ -189,6 +193,26 @@ impl Policy {
         self
     }
 
+    /// Lets a request wait for its units instead of refusing it, first in first out for each key, if
+    /// its turn comes within `longest`. Default: nobody waits.
+    ///
+    /// Whoever leaves gives its place up, and those behind move on. It wants tokio's timer.
+    #[cfg(feature = "delay")]
+    pub fn delay(mut self, longest: std::time::Duration) -> Self {
+        self.delay = Some(longest);
+        self
+    }
+
+    #[cfg(feature = "delay")]
+    pub(crate) const fn may_delay(&self) -> bool {
+        self.delay.is_some()
+    }
+
+    #[cfg(not(feature = "delay"))]
+    pub(crate) const fn may_delay(&self) -> bool {
+        false
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigErrorKind> {
         let name =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-');
@@ -213,6 +237,7 @@ impl Policy {
             || self.counts.is_some()
             || self.settle.is_some()
             || self.debt > 0
+            || self.may_delay()
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Rule {
     pub(crate) permits: Option<Arc<Permits>>,
     pub(crate) penalties: Option<Penalties>,
     pub(crate) counters: Counters,
+    #[cfg(feature = "delay")]
+    pub(crate) lines: Option<Arc<crate::delay::Lines>>,
     hasher: KeyHasher,
 }
 
@@ -56,6 +58,10 @@ impl Rule {
                 .penalty
                 .map(|penalty| Penalties::new(penalty, SIDE_KEYS)),
             counters: Counters::default(),
+            #[cfg(feature = "delay")]
+            lines: policy
+                .delay
+                .map(|longest| Arc::new(crate::delay::Lines::new(longest))),
             policy,
         }
     }

@@ -60,7 +60,10 @@ const QUOTAS: [Quota; 4] = [
     Quota::per_hour(7),
 ];
 
-fn steps(keys: u64) -> impl Strategy<Value = Vec<(u64, Vec<(u64, usize, u64)>)>> {
+/// How much later, and what is wanted then: (key, quota, units).
+type Step = (u64, Vec<(u64, usize, u64)>);
+
+fn steps(keys: u64) -> impl Strategy<Value = Vec<Step>> {
     let set = prop::collection::vec((0..keys, 0..QUOTAS.len(), 0u64..4), 1..=8);
     prop::collection::vec(
         (prop_oneof![Just(0), 0u64..1_000, 0u64..2_000_000_000], set),
@@ -232,7 +235,7 @@ fn one_bucket_can_be_charged_refunded_and_reset() {
                 ..demand(1, &quota, units)
             },
             change,
-        )
+        );
     };
     let remaining = || {
         store
