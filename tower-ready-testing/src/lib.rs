@@ -30,11 +30,17 @@
 //! - [`Server`] runs it, counts it and holds it at its gate; [`Client`] is one caller.
 //! - [`Reply`] and [`Streaming`] are what came back, over HTTP or gRPC.
 //!
-//! Beside the hosts:
+//! What a layer owes wherever it stands is checked by one line each:
+//!
+//! - [`contract`] holds it to tower's rules: readiness, wakers, hang-ups, panics, bodies.
+//! - [`assert_fits_every_host!`] compiles and runs it in every place that a host has for a layer.
+//!
+//! And beside the hosts:
 //!
 //! - [`alloc`] counts allocations, [`logs`] captures `tracing`.
 //!
-//! Nothing here sleeps. What has to be waited for is waited for by [`Probe::until`](probe::Probe::until), and a wait
+//! Nothing here sleeps, and there is no clock but tokio's: `tokio::time::pause` works in a test of any
+//! host. What has to be waited for is waited for by [`Probe::until`](probe::Probe::until), and a wait
 //! that never ends fails after twenty seconds of real time and says what was missing.
 
 #![allow(
@@ -55,6 +61,7 @@ pub mod alloc;
 pub mod contract;
 pub mod fits;
 pub mod hosts;
+pub mod keys;
 pub mod logs;
 pub mod probe;
 

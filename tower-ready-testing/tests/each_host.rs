@@ -1,5 +1,7 @@
 //! The probe does the same on every host, and every client sees it.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tower_layer::Identity;
@@ -164,6 +166,19 @@ each_host! {
         let reply = server.connect_http().call(Call::ok().at("/nowhere")).await;
         assert!(reply.broken().is_none(), "{reply:?}");
         assert!(reply.headers().contains_key("date"));
+    }
+
+    async fn a_test_may_pause_the_clock(host) {
+        let server = host.serve(Identity::new()).await;
+        tokio::time::pause();
+        let hour = tokio::spawn(tokio::time::sleep(Duration::from_secs(3600)));
+        let call = server.start(Call::ok().gated());
+        server.until(|counts| counts.waiting == 1).await;
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        hour.await.unwrap();
+        assert!(!call.is_finished());
+        server.release(1);
+        call.await.assert_ok();
     }
 
     #[multi_thread]
