@@ -38,6 +38,7 @@
 //! And beside the hosts:
 //!
 //! - [`alloc`] counts allocations, [`logs`] captures `tracing`.
+//! - [`redis`] starts a real server, to be paused and killed; [`keys`] has key pairs for tokens.
 //!
 //! Nothing here sleeps, and there is no clock but tokio's: `tokio::time::pause` works in a test of any
 //! host. What has to be waited for is waited for by [`Probe::until`](probe::Probe::until), and a wait
@@ -64,6 +65,8 @@ pub mod hosts;
 pub mod keys;
 pub mod logs;
 pub mod probe;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 pub use call::{Call, Route};
 pub use client::{Client, InFlight, Streaming};
