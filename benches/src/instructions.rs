@@ -1,8 +1,9 @@
 //! Instructions: we run ourselves once more under callgrind.
 //!
 //! Callgrind counts inside of [`collected`] alone and writes one file each time it is left, so one
-//! run of valgrind serves all cases. The files stay where they are: `callgrind_annotate` shows the
-//! profile of a case.
+//! run of valgrind serves all cases. The files stay where they are, `case.1` and on in the order of the
+//! table, and hold the cost of each function and line; `callgrind_annotate` 3.19 does not understand
+//! files that begin in the middle of a program.
 
 use std::{
     env, fs, io,
@@ -14,7 +15,7 @@ use crate::{Group, Repeat, options::UNDER_CALLGRIND};
 
 const TURNS: u64 = 100;
 
-/// What callgrind knows [`collected`] by.
+/// What callgrind knows [`collected`] by: its full name, since it then heeds both options.
 const COLLECTED: &str = "tower_ready_benches::instructions::collected";
 
 /// Counts the instructions of one turn of the baseline and of the cases of each group, in order.
