@@ -33,10 +33,17 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub(crate) struct Throttle {
     step: Duration,
     period: Duration,
-    shards: [Mutex<HashMap<u128, Failures>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
     /// Read first: while nobody fails, a request costs no more than this.
     addresses: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Shard {
+    failures: HashMap<u128, Failures>,
+    /// When it was last looked through for what may be forgotten.
+    swept: Option<Instant>,
 }
 
 #[derive(Clone, Copy)]
@@ -70,7 +77,7 @@ impl Throttle {
             .shard(key)
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let wait = shard.get(&key)?.locked_until.since(now);
+        let wait = shard.failures.get(&key)?.locked_until.since(now);
         (!wait.is_zero()).then_some(wait)
     }
 
@@ -81,35 +88,40 @@ impl Throttle {
             .shard(key)
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if !shard.contains_key(&key) && !self.make_room(&mut shard, now) {
+        if !shard.failures.contains_key(&key) && !self.make_room(&mut shard, now) {
             return None;
         }
-        let before = shard.len();
+        let before = shard.failures.len();
         let new = Failures {
             full: now,
             locked_until: now,
             locks: 0,
         };
-        let failures = shard.entry(key).or_insert(new);
+        let failures = shard.failures.entry(key).or_insert(new);
         let lock = failures.add(now, self.step, self.period);
         self.addresses
-            .fetch_add(shard.len() - before, Ordering::Relaxed);
+            .fetch_add(shard.failures.len() - before, Ordering::Relaxed);
         lock
     }
 
-    /// Forgets the addresses of a shard that have been quiet, when it has no room.
-    fn make_room(&self, shard: &mut HashMap<u128, Failures>, now: Instant) -> bool {
-        if shard.len() < MAX_ADDRESSES / SHARDS {
+    /// Forgets the addresses of a shard that have been quiet, when it has no room: at most once in
+    /// a second, so that a flood does not make each request look through all of them.
+    fn make_room(&self, shard: &mut Shard, now: Instant) -> bool {
+        let failures = &mut shard.failures;
+        if failures.len() < MAX_ADDRESSES / SHARDS {
             return true;
         }
-        let before = shard.len();
-        shard.retain(|_, failures| failures.full > now || failures.locked_until > now);
-        self.addresses
-            .fetch_sub(before - shard.len(), Ordering::Relaxed);
-        shard.len() < MAX_ADDRESSES / SHARDS
+        if shard.swept.is_none_or(|swept| now.since(swept) >= SHORTEST) {
+            shard.swept = Some(now);
+            let before = failures.len();
+            failures.retain(|_, it| it.full > now || it.locked_until > now);
+            self.addresses
+                .fetch_sub(before - failures.len(), Ordering::Relaxed);
+        }
+        failures.len() < MAX_ADDRESSES / SHARDS
     }
 
-    fn shard(&self, key: u128) -> &Mutex<HashMap<u128, Failures>> {
+    fn shard(&self, key: u128) -> &Mutex<Shard> {
         &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
     }
 }

@@ -1,0 +1,14 @@
+//! The behaviour of the crate, through its public API. One binary, since it links slowly.
+
+mod api_keys;
+mod claims;
+mod config;
+mod differential;
+mod hosts;
+#[cfg(feature = "jwks-http")]
+mod key_url;
+mod keys;
+mod layer;
+mod secrets;
+mod support;
+mod tokens;

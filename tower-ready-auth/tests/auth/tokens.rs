@@ -1,0 +1,288 @@
+//! Tokens that no verifier takes, by their form, their header and their signature.
+
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tower_ready_auth::{Algorithm, JwtVerifier, Key, Reason, verify_compact};
+
+use crate::support::{
+    EC, ED, HMAC, RSA, Signer, b64, builder, hmac_verifier, key_set, reason, verifier, with,
+};
+
+fn good() -> String {
+    EC.of("alice", "orders:read")
+}
+
+/// Tests of tokens that are refused, each with its name.
+macro_rules! refused {
+    ($($name:ident: $token:expr => $reason:ident;)+) => {$(
+        #[test]
+        fn $name() {
+            let verifier = verifier(&EC);
+            for token in $token {
+                assert_eq!(reason(&verifier, &token), Reason::$reason, "{token}");
+            }
+        }
+    )+};
+}
+
+fn header(header: &str) -> [String; 1] {
+    [EC.raw_token(header.as_bytes(), with(&[]).to_string().as_bytes())]
+}
+
+fn unsigned(alg: &str, signature: &str) -> String {
+    let header = b64(json!({ "alg": alg }).to_string());
+    format!("{header}.{}.{signature}", b64(with(&[]).to_string()))
+}
+
+fn payload(payload: &[u8]) -> [String; 1] {
+    [EC.raw_token(br#"{"alg":"ES256"}"#, payload)]
+}
+
+refused! {
+    alg_none: ["none", "None", "NONE", "nOnE"].map(|alg| unsigned(alg, "")) => MalformedToken;
+    alg_none_with_signature: ["none", "NoNe"].map(|alg| unsigned(alg, "AAAA"))
+        => UnsupportedAlgorithm;
+    empty_signature: [unsigned("ES256", "")] => MalformedToken;
+    two_segments: [good().rsplit_once('.').unwrap().0.to_owned()] => MalformedToken;
+    four_or_more_segments: [format!("{}.x", good()), format!(".{}", good())] => MalformedToken;
+    jwe_five_segments: ["a.b.c.d.e".to_owned()] => MalformedToken;
+    json_serialization: [json!({"payload": "", "signatures": []}).to_string()] => MalformedToken;
+    many_dots: [".".repeat(8_000)] => MalformedToken;
+    token_over_limit: [".".repeat(8_193), format!("{}{}", good(), "A".repeat(8_192))] => TooLong;
+    header_over_limit: header(&format!(r#"{{"alg":"ES256","x":"{}"}}"#, "x".repeat(1_000)))
+        => TooLong;
+    padding: [format!("{}=", good()), good().replace('.', "=.")] => MalformedToken;
+    whitespace_inside: [format!("{} ", good()), format!("\n{}", good())] => MalformedToken;
+    standard_alphabet: [good().replacen(|byte| "-_".contains(byte), "+", 1) + "/"]
+        => MalformedToken;
+    byte_order_mark: header("\u{feff}{\"alg\":\"ES256\"}") => MalformedToken;
+    trailing_json: payload(format!("{} {{}}", with(&[])).as_bytes()) => MalformedToken;
+    payload_not_object: payload(b"[1]") => MalformedToken;
+    payload_not_utf8: payload(b"{\"sub\":\"\xff\"}") => MalformedToken;
+    depth_over_limit: payload(format!("{{\"a\":{}{}}}", "[".repeat(17), "]".repeat(17)).as_bytes())
+        => MalformedToken;
+    duplicate_claim: payload(br#"{"sub":"alice","sub":"bob"}"#) => MalformedToken;
+    duplicate_claim_escaped: payload(br#"{"sub":"alice","\u0073ub":"bob"}"#) => MalformedToken;
+    duplicate_header_member: header(r#"{"alg":"ES256","alg":"none"}"#) => MalformedToken;
+    duplicate_header_member_escaped: header(r#"{"\u0061lg":"none","alg":"ES256"}"#)
+        => MalformedToken;
+    header_not_utf8: [EC.raw_token(b"{\"alg\":\"ES256\",\"x\":\"\xff\"}", b"{}")] => MalformedToken;
+    alg_missing: header("{}") => MalformedToken;
+    alg_unknown: header(r#"{"alg":"ES256K"}"#) => UnsupportedAlgorithm;
+    alg_of_another_curve: header(r#"{"alg":"ES384"}"#) => UnsupportedAlgorithm;
+    alg_of_another_kind: header(r#"{"alg":"EdDSA"}"#) => UnsupportedAlgorithm;
+    es256_as_hs256: header(r#"{"alg":"HS256"}"#) => UnsupportedAlgorithm;
+    jwk_embedded: header(&json!({"alg": "ES256", "jwk": EC.jwk(None)}).to_string())
+        => ForbiddenHeader;
+    jku: header(r#"{"alg":"ES256","jku":"https://evil.example/jwks"}"#) => ForbiddenHeader;
+    x5u: header(r#"{"alg":"ES256","x5u":"https://evil.example/cert"}"#) => ForbiddenHeader;
+    x5c: header(r#"{"alg":"ES256","x5c":["MII"]}"#) => ForbiddenHeader;
+    crit_unknown: header(r#"{"alg":"ES256","crit":["x"],"x":1}"#) => ForbiddenHeader;
+    crit_empty: header(r#"{"alg":"ES256","crit":[]}"#) => ForbiddenHeader;
+    crit_registered_name: header(r#"{"alg":"ES256","crit":["alg"]}"#) => ForbiddenHeader;
+    crit_missing_member: header(r#"{"alg":"ES256","crit":["exp"]}"#) => ForbiddenHeader;
+    b64_false: header(r#"{"alg":"ES256","crit":["b64"],"b64":false}"#) => ForbiddenHeader;
+    zip_def: header(r#"{"alg":"ES256","zip":"DEF"}"#) => ForbiddenHeader;
+    cty_nested: header(r#"{"alg":"ES256","cty":"JWT"}"#) => WrongType;
+    typ_of_other_tokens: ["logout+jwt", "dpop+jwt", "application/secevent+jwt", "JOSE", ""]
+        .map(|typ| EC.token_with(json!({ "typ": typ }), &with(&[]))) => WrongType;
+    kid_too_long: header(&format!(r#"{{"alg":"ES256","kid":"{}"}}"#, "k".repeat(600))) => TooLong;
+    kid_not_a_text: header(r#"{"alg":"ES256","kid":["a"]}"#) => MalformedToken;
+}
+
+#[test]
+fn a_good_token_of_each_kind_passes() {
+    for curve in ["P-256", "P-384", "P-521"] {
+        let signer = Signer::ec(curve);
+        verifier(&signer)
+            .verify(signer.of("alice", "a").as_bytes())
+            .unwrap();
+    }
+    for signer in [&*ED, &*RSA, &*HMAC] {
+        let principal = verifier(signer)
+            .verify(signer.of("alice", "a b").as_bytes())
+            .unwrap();
+        assert_eq!(principal.subject(), "alice");
+        assert!(principal.scopes().contains("b"));
+        // A second time, from the cache where there is one.
+        verifier(signer)
+            .verify(signer.of("alice", "a").as_bytes())
+            .unwrap();
+    }
+    let ed = ED.raw_token(br#"{"alg":"Ed25519"}"#, with(&[]).to_string().as_bytes());
+    verifier(&ED).verify(ed.as_bytes()).unwrap();
+    for kind in ["JWT", "jwt", "at+jwt", "application/at+jwt", "AT+JWT"] {
+        let token = EC.token_with(json!({ "typ": kind }), &with(&[]));
+        verifier(&EC).verify(token.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn noncanonical_trailing_bits() {
+    let token = ED.of("alice", "a");
+    let last = token.chars().last().unwrap();
+    let verifier = verifier(&ED);
+    // 64 bytes leave four bits over, which have to be zero.
+    for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars() {
+        if other != last {
+            let changed = format!("{}{other}", &token[..token.len() - 1]);
+            assert!(verifier.verify(changed.as_bytes()).is_err(), "{other}");
+        }
+    }
+}
+
+#[test]
+fn a_public_key_is_never_a_secret() {
+    let verifier = verifier(&RSA);
+    let spki = RSA.spki();
+    let jwk = RSA.jwk(None).to_string();
+    for secret in [RSA.pem().as_bytes(), &spki, jwk.as_bytes()] {
+        let forger = Signer::Hmac(aws_lc_rs::hmac::HMAC_SHA256, "HS256", secret.to_vec());
+        assert_eq!(
+            reason(&verifier, forger.of("a", "b")),
+            Reason::UnsupportedAlgorithm
+        );
+    }
+    for secret in [RSA.pem(), format!(" \n{}", RSA.pem())] {
+        assert!(Key::secret(Algorithm::HS256, secret.as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn a_pinned_algorithm_is_the_only_one() {
+    let signed = |alg: &str| {
+        let header = b64(json!({ "alg": alg }).to_string());
+        let signed = format!("{header}.{}", b64(with(&[]).to_string()));
+        let signature = match alg {
+            "PS256" => RSA.sign_rsa(&RSA_PSS_SHA256, signed.as_bytes()),
+            _ => RSA.sign_rsa(&RSA_PKCS1_SHA256, signed.as_bytes()),
+        };
+        format!("{signed}.{}", b64(signature))
+    };
+    let (rs, ps) = (signed("RS256"), signed("PS256"));
+    let mut jwk = RSA.jwk(None);
+    let verifies = |jwk: &Value, token: &str| {
+        let keys = key_set(std::slice::from_ref(jwk));
+        verify_compact(&keys, token.as_bytes()).map_err(|error| error.reason())
+    };
+    assert!(verifies(&jwk, &rs).is_ok() && verifies(&jwk, &ps).is_ok());
+    jwk["alg"] = "RS256".into();
+    assert!(verifies(&jwk, &rs).is_ok());
+    assert_eq!(verifies(&jwk, &ps), Err(Reason::UnsupportedAlgorithm));
+
+    let only_ps = builder(&RSA)
+        .algorithms([Algorithm::PS256])
+        .build()
+        .unwrap();
+    assert_eq!(reason(&only_ps, &rs), Reason::UnsupportedAlgorithm);
+    only_ps.verify(ps.as_bytes()).unwrap();
+}
+
+#[test]
+fn signatures_of_the_wrong_make_are_refused() {
+    let verifier = verifier(&EC);
+    let token = good();
+    let signed = token.rsplit_once('.').unwrap().0;
+    let order = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+        0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let mut r_is_order = [0_u8; 64];
+    r_is_order[..32].copy_from_slice(&order);
+    r_is_order[63] = 1;
+    let der = [
+        &[0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01][..],
+        &[0; 56],
+    ]
+    .concat();
+    for signature in [
+        &[0; 64][..],
+        &r_is_order,
+        &der,
+        &der[..8],
+        &[1; 63],
+        &[1; 65],
+        &[1; 128],
+    ] {
+        let forged = format!("{signed}.{}", b64(signature));
+        assert_eq!(reason(&verifier, forged), Reason::BadSignature);
+    }
+    // S has to be below the order of the group (RFC 8032 §5.1.7).
+    let token = ED.of("alice", "a");
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let mut signature = ED.sign(signed.as_bytes());
+    signature[63] |= 0xe0;
+    let forged = format!("{signed}.{}", b64(signature));
+    assert_eq!(
+        reason(&super::support::verifier(&ED), forged),
+        Reason::BadSignature
+    );
+    // A signature of RSA is as long as the modulus.
+    let token = RSA.of("alice", "a");
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    let signature = RSA.sign(signed.as_bytes());
+    let longer = [&[0], &*signature].concat();
+    let verifier = super::support::verifier(&RSA);
+    for signature in [&longer, &signature[1..], &[0; 256], &[0xff; 256]] {
+        assert_eq!(
+            reason(&verifier, format!("{signed}.{}", b64(signature))),
+            Reason::BadSignature
+        );
+    }
+}
+
+#[test]
+fn a_key_id_only_names_a_key() {
+    let keys = key_set(&[EC.jwk(Some("a")), Signer::ec("P-256").jwk(Some("b"))]);
+    let verifier = JwtVerifier::builder()
+        .any_issuer()
+        .any_audience()
+        .keys(keys)
+        .build()
+        .unwrap();
+    let token = |id: &str| EC.token_with(json!({ "kid": id }), &with(&[]));
+    assert_eq!(
+        verifier.verify(token("a").as_bytes()).unwrap().key_id(),
+        Some("a")
+    );
+    assert_eq!(reason(&verifier, token("b")), Reason::BadSignature);
+    for id in [
+        "",
+        "A",
+        "../../etc/passwd",
+        "a' OR '1'='1",
+        "https://evil.example",
+        "a\0",
+    ] {
+        assert_eq!(reason(&verifier, token(id)), Reason::UnknownKey, "{id}");
+    }
+    // Without an id, those that fit are tried.
+    verifier.verify(EC.token(&with(&[])).as_bytes()).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_flipped_bit_is_refused(at in 0_usize..4_000, bit in 0_u8..8) {
+        static TOKEN: std::sync::LazyLock<(JwtVerifier, String)> =
+            std::sync::LazyLock::new(|| (hmac_verifier(), HMAC.of("alice", "orders:read")));
+        let (verifier, token) = &*TOKEN;
+        let mut bytes = token.clone().into_bytes();
+        let at = at % bytes.len();
+        bytes[at] ^= 1 << bit;
+        prop_assert!(verifier.verify(&bytes).is_err());
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(hmac_verifier().verify(&bytes).is_err());
+    }
+
+    #[test]
+    fn no_parts_make_it_panic(header in "\\PC{0,60}", payload in "\\PC{0,60}") {
+        let token = HMAC.raw_token(header.as_bytes(), payload.as_bytes());
+        prop_assert!(hmac_verifier().verify(token.as_bytes()).is_err());
+    }
+}
