@@ -109,6 +109,7 @@
 //! | `governor` | no | `From<governor::Quota>` and [`GovernorStore`]; costs governor with dashmap and quanta |
 //! | `tracing` | no | [`LogRefusals`]; costs tracing |
 //! | `delay` | no | [`Policy::delay`]; costs tokio's timer and semaphore |
+//! | `client` | no | [`client::Pace`] for outgoing calls; costs tokio's timer |
 //! | `test-util` | no | the clock is tokio's, so that `tokio::time::pause` rules it |
 
 mod after;
@@ -116,6 +117,8 @@ mod answer;
 mod body;
 mod builder;
 mod cell;
+#[cfg(feature = "client")]
+pub mod client;
 mod decide;
 mod decision;
 #[cfg(feature = "delay")]
