@@ -1,7 +1,7 @@
 //! One small service behind the whole suite, on axum, hyper and tonic, and a tour of it.
 //!
-//! Start with [`stack`](../src/tower_ready_examples/stack.rs.html): it is what a service copies. The
-//! rest is a service that orders teapots, three hosts, and a client that shows what comes back.
+//! Start with `stack.rs`: it is what a service copies. The rest is a service that orders teapots,
+//! three hosts, and a client that shows what comes back.
 //!
 //! | file | holds |
 //! |---|---|

@@ -13,7 +13,7 @@ const WORK: u32 = 60_000;
 pub(super) async fn show(on: &Stage, show: &mut Show) {
     show.section(
         "Deadlines: how long a request may take",
-        "Two seconds here, or less if the caller says so. When they are over the work is dropped, \
+        "One second here, or less if the caller says so. When it is over the work is dropped, \
          not only its answer: nobody computes what nobody waits for.",
     );
 
@@ -47,7 +47,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     })
     .await;
 
-    show.step("The same over gRPC", "deadline", async {
+    show.step("A caller over gRPC that waits as long", "deadline", async {
         let mut request = on.request(SlowRequest { ms: WORK }, None)?;
         request
             .metadata_mut()

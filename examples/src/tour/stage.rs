@@ -58,7 +58,7 @@ impl Stage {
             // The tour is the proxy that names clients: it has no other address than loopback's.
             trust_proxy: vec!["127.0.0.0/8".to_owned()],
             trust_header: TrustHeader::XForwardedFor,
-            timeout: Duration::from_secs(2),
+            timeout: Duration::from_secs(1),
         };
         let stack = Stack::new(&flags).map_err(|refusal| refusal.to_string())?;
         let app = App::new(stack.problems().clone());

@@ -93,6 +93,32 @@ async fn every_route_survives_every_form_of_request() {
 }
 
 #[tokio::test]
+async fn frames_that_are_none_end_a_web_socket() {
+    let server = Server::start("axum", &[]);
+    for frames in [
+        &b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"[..],
+        // Not masked, a text that is not UTF-8, a continuation of nothing, and the longest of all.
+        b"\x81\x02hi",
+        b"\x81\x82\0\0\0\0\xff\xfe",
+        b"\x80\x80\0\0\0\0",
+        b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
+        b"\x88\x81\0\0\0\0\x00",
+        b"\x81",
+        b"",
+    ] {
+        let mut bytes =
+            b"GET /ws HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+            sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                .to_vec();
+        bytes.extend_from_slice(frames);
+        let answer = raw(server.address, &bytes);
+        assert!(!blames_itself("/ws", &answer), "{frames:?}: {answer:?}");
+        lives(server.address, "frames").await;
+    }
+    server.stop();
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_text_are_refused() {
     for host in HTTP_HOSTS {
         let server = Server::start(host, &[]);

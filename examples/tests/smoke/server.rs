@@ -90,11 +90,7 @@ impl Server {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let id = self.child.id().to_string();
-        let kill = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &id])
-            .status();
-        assert!(kill.unwrap().success());
+        signal("TERM", &self.child);
     }
 
     /// Waits for the end, and returns the rest of stderr too.
@@ -127,6 +123,14 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal by the shell's own command, which is everywhere and needs no unsafe code.
+pub(crate) fn signal(name: &str, child: &Child) {
+    let id = child.id().to_string();
+    let script = format!("kill -{name} \"$0\"");
+    let sent = Command::new("sh").args(["-c", &script, &id]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// Reads in a thread, so that a server never waits for us with a full pipe.

@@ -1,10 +1,14 @@
 //! The tour, as the README starts it and as a program reads it.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    io::{BufRead, BufReader, Read},
+    process::Stdio,
+};
 
 use serde_json::Value;
 
-use crate::server::command;
+use crate::server::{command, signal};
 
 #[test]
 fn every_step_of_the_tour_behaves() {
@@ -88,6 +92,26 @@ fn there_is_no_colour_where_nobody_looks() {
         page.lines().all(|line| line.chars().count() <= 100),
         "{page}"
     );
+}
+
+#[test]
+fn whoever_has_seen_enough_may_leave() {
+    let mut tour = command("tour");
+    let mut tour = tour
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut page = BufReader::new(tour.stdout.take().unwrap());
+    let mut first = String::new();
+    page.read_line(&mut first).unwrap();
+    // A step of the tour takes a second, so it is not over yet.
+    signal("INT", &tour);
+    page.read_to_string(&mut first).unwrap();
+    let output = tour.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{first}");
+    assert_eq!(output.stderr, b"stopped\n");
+    assert!(!first.contains("At a glance"), "{first}");
 }
 
 #[test]
