@@ -1,0 +1,70 @@
+//! What can be wrong with a configuration.
+
+use std::{error::Error, fmt};
+
+/// A bulkhead was configured in a way that cannot work.
+///
+/// The text names the setting, what is wrong with it and what to do.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    kind: ConfigErrorKind,
+}
+
+/// What is wrong with a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigErrorKind {
+    /// No slot at all, or more than can be counted.
+    Limit,
+    /// A queue for nobody, or for more than can be counted.
+    QueueLength,
+    /// A queue in which nobody may wait.
+    MaxWait,
+    /// Shares that are no parts of a whole, or that favour what is less important.
+    Shares,
+    /// A time to come back after that nobody waits for.
+    RetryAfter,
+}
+
+impl ConfigError {
+    pub(crate) const fn new(kind: ConfigErrorKind) -> Self {
+        Self { kind }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub const fn kind(&self) -> ConfigErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            ConfigErrorKind::Limit => {
+                "limit: it is zero, which refuses everything, or above two billion: use how many \
+                 requests the service can work on at a time"
+            }
+            ConfigErrorKind::QueueLength => {
+                "queue: its length is zero or above two billion: use how many may wait, or leave \
+                 the queue out"
+            }
+            ConfigErrorKind::MaxWait => {
+                "queue: nobody may wait for any time: use a wait that a caller accepts, or leave \
+                 the queue out"
+            }
+            ConfigErrorKind::Shares => "shares: they are not in order: use 0 < low <= normal <= 1",
+            ConfigErrorKind::RetryAfter => {
+                "retry_after: it is longer than a day: use about the time that a burst lasts"
+            }
+        })
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfigError({self})")
+    }
+}
+
+impl Error for ConfigError {}

@@ -1,0 +1,150 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_ready_core::GuardedFuture;
+use tower_service::Service;
+
+use crate::{Bulkhead, ShedBody, permit::Slot, wait::Wait};
+
+pin_project! {
+    /// The future of a call to a [`ShedService`](crate::ShedService).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ShedFuture<S, Q>
+    where
+        S: Service<Request<Q>>,
+    {
+        #[pin]
+        kind: Kind<S::Future, Waiting<S, Q>>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<F, W> {
+        Inner { #[pin] future: GuardedFuture<F, Slot> },
+        Waiting { waiting: W },
+        Answer { response: Option<Response<Bytes>> },
+    }
+}
+
+/// A request in the queue. Boxed, since it has time.
+struct Waiting<S, Q>(Option<Box<Held<S, Q>>>);
+
+struct Held<S, Q> {
+    wait: Wait,
+    bulkhead: Bulkhead,
+    service: S,
+    request: Request<Q>,
+}
+
+impl<S, Q> ShedFuture<S, Q>
+where
+    S: Service<Request<Q>>,
+{
+    #[inline]
+    pub(crate) fn call(service: &mut S, request: Request<Q>, slot: Slot) -> Self {
+        Self {
+            kind: call(service, request, slot),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn wait(bulkhead: Bulkhead, service: S, request: Request<Q>, wait: Wait) -> Self {
+        let held = Box::new(Held {
+            wait,
+            bulkhead,
+            service,
+            request,
+        });
+        Self {
+            kind: Kind::Waiting {
+                waiting: Waiting(Some(held)),
+            },
+        }
+    }
+
+    pub(crate) const fn answer(response: Response<Bytes>) -> Self {
+        Self {
+            kind: Kind::Answer {
+                response: Some(response),
+            },
+        }
+    }
+}
+
+#[inline]
+fn call<S, Q, W>(service: &mut S, request: Request<Q>, slot: Slot) -> Kind<S::Future, W>
+where
+    S: Service<Request<Q>>,
+{
+    let method = request.method().clone();
+    Kind::Inner {
+        future: GuardedFuture::new(&method, service.call(request), slot),
+    }
+}
+
+impl<S, Q, B> Future for ShedFuture<S, Q>
+where
+    S: Service<Request<Q>, Response = Response<B>>,
+    S::Error: 'static,
+    B: Body<Data = Bytes>,
+{
+    type Output = Result<Response<ShedBody<B>>, S::Error>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut kind = self.as_mut().project().kind;
+            let next = match kind.as_mut().project() {
+                KindProj::Inner { future } => {
+                    let response = ready!(future.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(ShedBody::inner)));
+                }
+                KindProj::Answer { response } => {
+                    let response = response.take();
+                    #[expect(clippy::expect_used, reason = "the contract of `Future`")]
+                    let response = response.expect("`ShedFuture` polled after completion");
+                    return Poll::Ready(Ok(response.map(ShedBody::full)));
+                }
+                KindProj::Waiting { waiting } => {
+                    #[expect(clippy::expect_used, reason = "it is replaced when it is taken")]
+                    let held = waiting.0.as_mut().expect("it waits");
+                    let result = ready!(held.wait.poll(cx));
+                    #[expect(clippy::expect_used, reason = "as above")]
+                    let mut held = *waiting.0.take().expect("it waits");
+                    match result {
+                        Ok(permit) => call(&mut held.service, held.request, Slot::of(permit)),
+                        Err(reason) => {
+                            let priority = held.wait.priority;
+                            let response = held.bulkhead.0.refuse(&held.request, priority, reason);
+                            Kind::Answer {
+                                response: Some(response),
+                            }
+                        }
+                    }
+                }
+            };
+            kind.set(next);
+        }
+    }
+}
+
+impl<S, Q> fmt::Debug for ShedFuture<S, Q>
+where
+    S: Service<Request<Q>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.kind {
+            Kind::Inner { .. } => "ShedFuture::Inner(..)",
+            Kind::Waiting { .. } => "ShedFuture::Waiting(..)",
+            Kind::Answer { .. } => "ShedFuture::Answer(..)",
+        })
+    }
+}

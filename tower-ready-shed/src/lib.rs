@@ -1,0 +1,131 @@
+//! How much a service can take: bulkheads as a Tower layer, to the end of the body, right over HTTP
+//! and gRPC.
+//!
+//! Without it a service takes on whatever comes. Under twice the load that it can bear, each answer
+//! is later than its caller waits for, and all work is for nothing. A concurrency limit of tower's
+//! makes its callers wait in line without an end; it counts for each route and each connection
+//! anew where axum applies it, and forgets a request when the head of its answer is out, while the
+//! body streams on.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use http::{Request, StatusCode};
+//! use tower::ServiceExt;
+//! use tower_ready_shed::Bulkhead;
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let bulkhead = Bulkhead::builder().limit(1).build().unwrap();
+//! let app = Router::<()>::new().route("/", get(|| async { "ok" })).layer(bulkhead.layer());
+//! let request = || Request::get("/").body(String::new()).unwrap();
+//!
+//! let served = app.clone().oneshot(request()).await.unwrap();
+//! assert_eq!(served.status(), StatusCode::OK);
+//! // Its body is not read yet.
+//! let refused = app.clone().oneshot(request()).await.unwrap();
+//! assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+//! assert!(refused.headers().contains_key("retry-after"));
+//! drop(served);
+//! assert_eq!(bulkhead.in_flight(), 0);
+//! # });
+//! ```
+//!
+//! # Rules
+//!
+//! 1. As many requests are served at a time as the [limit](BulkheadBuilder::limit) says, over all
+//!    routes and connections to which layers of the [`Bulkhead`] were applied.
+//! 2. A request has its slot to the end of its body: until that is complete, fails, is dropped by a
+//!    caller that leaves, or panics. An upgrade gives it back with its head.
+//! 3. Whoever finds no slot is turned away at once, or waits in a [queue](BulkheadBuilder::queue) of
+//!    bounded length, for a bounded time and no longer than its
+//!    [deadline](tower_ready_core::Deadline). A caller that leaves frees its place.
+//! 4. A queue that has not been empty for a while is an [overload](Queue::overload): the newest goes
+//!    first, and nobody waits for long. Who waits longest has the caller that is most likely gone.
+//! 5. [Priorities](BulkheadBuilder::priority) keep a part of the slots for what is important, and
+//!    the front of the queue. [Exempt](BulkheadBuilder::exempt) requests are served in any case.
+//! 6. The [limit](Bulkhead::set_limit) may be changed at any time. More slots go to those that wait;
+//!    fewer are taken from nobody.
+//!
+//! # What a caller sees
+//!
+//! | protocol | answer |
+//! |---|---|
+//! | HTTP | 503, the problem `overloaded`, with `Retry-After` |
+//! | gRPC, gRPC-Web | `UNAVAILABLE`, or as [`EXHAUSTED`] `RESOURCE_EXHAUSTED`, with `RetryInfo` and `grpc-retry-pushback-ms` |
+//! | Connect | `unavailable`, or `resource_exhausted` |
+//!
+//! The time to come back is another for each, from half to one and a half of
+//! [`retry_after`](BulkheadBuilder::retry_after), so that those who left together do not return
+//! together. A refusal is marked as a [local rejection](tower_ready_core::LocalRejection), `shed` and
+//! `full`, `waited` or `evicted`, so that nobody takes it for a failure of the service.
+//!
+//! # Its place
+//!
+//! On a server inside of what observes, of `ProblemLayer` and of the deadline, which it has to know,
+//! and outside of all that costs: limits, authentication, handlers. One bulkhead around the whole
+//! keeps the process alive; one more around a route that needs a pool of ten connections keeps that
+//! route from taking all slots. The same layer around a client bounds what a dependency is asked at
+//! a time.
+//!
+//! # In operation
+//!
+//! - A limit is of one process. Its right size is what the service can work on at a time while its
+//!   answers are still quick: requests a second times seconds for each (Little's law), and some more.
+//! - Streams that last, such as watches and events, hold slots for as long. Give them a bulkhead of
+//!   their own, with [`ShedLayer::when`].
+//! - Waiting needs tokio's timer; without a queue there is none.
+//! - Taking and giving back a slot is one compare-and-swap each, without a lock or an allocation. A
+//!   request that waits is boxed.
+//!
+//! # Events and numbers
+//!
+//! | [`Stats`], [`Event`] | when |
+//! |---|---|
+//! | `full` | there was neither a slot nor room to wait |
+//! | `waited` | no slot came in time |
+//! | `evicted` | a place in the queue went to somebody else |
+//! | `left` (numbers alone) | a caller left the queue |
+//!
+//! [`Bulkhead::in_flight`], [`Bulkhead::queued`] and [`Bulkhead::limit`] are for gauges.
+//!
+//! # Features
+//!
+//! None. Under the feature `test-util` of tower-ready-core, tokio's paused clock rules all of this.
+
+#![warn(clippy::expect_used, clippy::unwrap_used)]
+
+mod body;
+mod builder;
+mod bulkhead;
+mod error;
+mod event;
+mod future;
+mod gate;
+mod jitter;
+mod layer;
+mod line;
+mod permit;
+mod priority;
+mod queue;
+mod rejection;
+mod service;
+mod stats;
+mod wait;
+
+pub use self::{
+    body::ShedBody,
+    builder::BulkheadBuilder,
+    bulkhead::Bulkhead,
+    error::{ConfigError, ConfigErrorKind},
+    event::{Event, OnShed, Reason},
+    future::ShedFuture,
+    layer::ShedLayer,
+    priority::Priority,
+    queue::Queue,
+    rejection::EXHAUSTED,
+    service::ShedService,
+    stats::Stats,
+};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
