@@ -10,11 +10,13 @@ mod core;
 mod deadline;
 mod problem;
 mod requests;
+mod shed;
 
 fn main() {
     tower_ready_benches::main(&[
         ("core", core::cases),
         ("deadline", deadline::cases),
         ("problem", problem::cases),
+        ("shed", shed::cases),
     ]);
 }
