@@ -172,6 +172,30 @@ impl MemoryStore {
         }
     }
 
+    /// Takes from two buckets, if that is simple.
+    #[inline]
+    fn take_two(
+        &self,
+        now: Instant,
+        [one, other]: &[Demand<'_>; 2],
+        readings: &mut [Reading; 2],
+    ) -> Option<bool> {
+        self.table
+            .with_two([one.key, other.key], now.as_nanos(), |mut places| {
+                *readings = [look(&places[0], now, one), look(&places[1], now, other)];
+                let enough = readings[0].enough && readings[1].enough;
+                for ((place, demand), reading) in places.iter_mut().zip([one, other]).zip(readings)
+                {
+                    if !enough {
+                        reading.full = read(place, now, demand);
+                    } else if demand.units > 0 {
+                        place.write(reading.full);
+                    }
+                }
+                enough
+            })
+    }
+
     fn take_all(&self, now: Instant, demands: &[Demand<'_>], readings: &mut [Reading]) -> bool {
         let mut keys = [KeyHash::from_bits(0); Self::MAX_SET];
         for (key, demand) in keys.iter_mut().zip(demands) {
@@ -264,7 +288,12 @@ impl Store for MemoryStore {
                 reading.enough
             }
             _ if demands.len() > Self::MAX_SET => false,
-            _ => self.take_all(now, demands, readings),
+            (demands, readings) => {
+                let two = <&[Demand<'_>; 2]>::try_from(demands).ok();
+                let two = two.zip(<&mut [Reading; 2]>::try_from(&mut *readings).ok());
+                two.and_then(|(demands, readings)| self.take_two(now, demands, readings))
+                    .unwrap_or_else(|| self.take_all(now, demands, readings))
+            }
         })
     }
 

@@ -1,4 +1,4 @@
-//! What loom explores: every interleaving of two threads on a table of two buckets.
+//! What loom explores: every interleaving of two threads on a table of a few buckets.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p tower-ready-ratelimit --lib --release explored`
 
@@ -75,5 +75,26 @@ fn a_refund_and_a_taking_both_count() {
         assert!(take(&store, &[alice]));
         other.join().unwrap();
         assert_eq!(store.peek(NOW, &alice).remaining(), 1);
+    });
+}
+
+#[test]
+fn so_it_is_for_keys_in_buckets_of_their_own() {
+    loom::model(|| {
+        let store = Arc::new(MemoryStore::new(16).unwrap());
+        let demand = |number: u128| Demand::new(KeyHash::from_bits(number << 62 | number), &ONE);
+        let (alice, bob, carol) = (demand(1), demand(2), demand(3));
+        let other = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || take(&store, &[bob, alice]))
+        };
+        let here = take(&store, &[alice, carol]);
+        let there = other.join().unwrap();
+        assert!(here ^ there, "both need alice's only unit");
+        let left = |demand: Demand<'_>| store.peek(NOW, &demand).remaining();
+        assert_eq!(
+            (left(bob), left(carol)),
+            (u64::from(here), u64::from(there))
+        );
     });
 }

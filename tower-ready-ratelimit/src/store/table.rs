@@ -10,6 +10,8 @@
 //! 64 bits, and a set of buckets is taken or left as one. Locks are taken in one order, the left
 //! buckets by their index and then the right ones by theirs, so no two threads wait for each other.
 
+use std::cmp::Ordering;
+
 use super::Overflow;
 use crate::{
     hash::{KeyHash, KeyTag},
@@ -105,15 +107,38 @@ impl Table {
     ) -> T {
         let home = self.left[self.left_of(key)].lock();
         let mut right = None;
-        let place = match home.search(key.tag(), now, WAYS) {
-            Search::Found(at) => Some(home.place(at, key.tag())),
-            Search::Free(at) if !home.has_spilled() => Some(home.fresh(at, key.tag(), Span::ZERO)),
-            search => {
-                let right = right.insert(self.right[self.right_of(key)].lock());
-                spill(&home, search, right, key.tag(), now, overflow)
-            }
-        };
+        let place = home.place_at_home(key, now).or_else(|| {
+            let right = right.insert(self.right[self.right_of(key)].lock());
+            spill(&home, right, key.tag(), now, overflow)
+        });
         f(place)
+    }
+
+    /// Reads and writes the entries of two keys as one, if that is simple: they live in different
+    /// buckets, and both have a place on the left. Most sets are two, and most are simple.
+    #[inline]
+    pub(super) fn with_two<T>(
+        &self,
+        keys: [KeyHash; 2],
+        now: u64,
+        f: impl FnOnce([Place<'_>; 2]) -> T,
+    ) -> Option<T> {
+        let [one, other] = keys.map(|key| self.left_of(key));
+        let (one, other) = match one.cmp(&other) {
+            Ordering::Less => {
+                let one = self.left[one].lock();
+                (one, self.left[other].lock())
+            }
+            Ordering::Greater => {
+                let other = self.left[other].lock();
+                (self.left[one].lock(), other)
+            }
+            Ordering::Equal => return None,
+        };
+        Some(f([
+            one.place_at_home(keys[0], now)?,
+            other.place_at_home(keys[1], now)?,
+        ]))
     }
 
     /// Reads and writes the entries of a set as one: `f` sees all of them under all their locks.
@@ -127,11 +152,7 @@ impl Table {
         let left = lock_all(&self.left, keys.iter().map(|key| self.left_of(*key)));
         let needy = keys.iter().filter(|key| {
             let home = locked(&left, self.left_of(**key));
-            match home.search(key.tag(), now, WAYS) {
-                Search::Found(_) => false,
-                Search::Free(_) => home.has_spilled(),
-                Search::Full => true,
-            }
+            home.place_at_home(**key, now).is_none()
         });
         // A set may fill the last free place of a bucket with its first key and have none left for
         // its second, so whoever shares a bucket with another of the set locks both of its own.
@@ -149,16 +170,10 @@ impl Table {
         f(&mut |index, visit| {
             let key = keys[index];
             let home = locked(&left, self.left_of(key));
-            visit(match home.search(key.tag(), now, WAYS) {
-                Search::Found(at) => Some(home.place(at, key.tag())),
-                Search::Free(at) if !home.has_spilled() => {
-                    Some(home.fresh(at, key.tag(), Span::ZERO))
-                }
-                search => {
-                    let right = locked(&right, self.right_of(key));
-                    spill(home, search, right, key.tag(), now, overflow)
-                }
-            });
+            visit(home.place_at_home(key, now).or_else(|| {
+                let right = locked(&right, self.right_of(key));
+                spill(home, right, key.tag(), now, overflow)
+            }));
         })
     }
 
@@ -186,7 +201,6 @@ impl Table {
 #[inline(never)]
 fn spill<'a>(
     home: &Locked<'a>,
-    search: Search,
     right: &Locked<'a>,
     tag: KeyTag,
     now: u64,
@@ -195,7 +209,7 @@ fn spill<'a>(
     // The key may have been charged to the shared cell while there was no room. Whoever gets a
     // place of its own begins where that cell stands, or it would get a second burst.
     let shared = right.0.0[SHARED].full();
-    match (right.search(tag, now, SHARED), search) {
+    match (right.search(tag, now, SHARED), home.search(tag, now, WAYS)) {
         (Search::Found(at), _) => Some(right.place(at, tag)),
         (_, Search::Free(at)) => Some(home.fresh(at, tag, shared)),
         (Search::Free(at), _) => {
@@ -296,6 +310,17 @@ impl Entry {
 }
 
 impl<'a> Locked<'a> {
+    /// The place of a key on the left, if it has one there, or can have one without a look at the
+    /// right.
+    #[inline]
+    fn place_at_home(&self, key: KeyHash, now: u64) -> Option<Place<'a>> {
+        match self.search(key.tag(), now, WAYS) {
+            Search::Found(at) => Some(self.place(at, key.tag())),
+            Search::Free(at) if !self.has_spilled() => Some(self.fresh(at, key.tag(), Span::ZERO)),
+            _ => None,
+        }
+    }
+
     #[inline]
     fn search(&self, tag: KeyTag, now: u64, ways: usize) -> Search {
         let entries = &self.0.0[..ways];
