@@ -20,8 +20,8 @@ pub(crate) trait Finish<B> {
     /// What it waited for.
     type Known;
 
-    /// Lets the request pass, or answers it.
-    fn finish(&self, request: &mut Request<B>, known: Self::Known) -> Result<(), Response<Bytes>>;
+    /// Lets the request pass, unless there is an answer.
+    fn finish(&self, request: &mut Request<B>, known: Self::Known) -> Option<Response<Bytes>>;
 }
 
 pin_project! {
@@ -146,12 +146,10 @@ impl<S: Service<Request<B>>, B, D: Finish<B>> Waiting<S, B, D, D::Known> {
             ..
         } = self;
         match decider.finish(&mut request, known) {
-            Ok(()) => Kind::Inner {
+            None => Kind::Inner {
                 future: ready.call(request),
             },
-            Err(response) => Kind::Answer {
-                response: Some(response),
-            },
+            response => Kind::Answer { response },
         }
     }
 }

@@ -17,13 +17,13 @@ future! {
 impl<B> Finish<B> for Auth {
     type Known = Result<Principal, TokenError>;
 
-    fn finish(&self, request: &mut Request<B>, known: Self::Known) -> Result<(), Response<Bytes>> {
+    fn finish(&self, request: &mut Request<B>, known: Self::Known) -> Option<Response<Bytes>> {
         match self.conclude(&Head::of(request), known) {
             Ok(principal) => {
                 admit(self, request, Some(principal));
-                Ok(())
+                None
             }
-            Err(problem) => Err(problem.answer(&Caller::of(request))),
+            Err(problem) => Some(problem.answer(&Caller::of(request))),
         }
     }
 }

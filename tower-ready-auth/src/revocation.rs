@@ -51,6 +51,8 @@ struct Entries {
     credentials: HashMap<Box<str>, Millis>,
     subjects: HashMap<Box<str>, Millis>,
     keys: HashSet<Box<str>>,
+    /// How long the list was after the last sweep.
+    swept: usize,
 }
 
 /// Revoked credentials in a file, one a line: the `jti` or `sub` of a token, the id of the key that
@@ -122,11 +124,11 @@ impl RevocationList {
             .write()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         change(&mut entries);
-        // What has ended by itself need not be revoked. The sweep is as long as the list, so it is
-        // left to when the list has grown by half.
-        let len = entries.len();
-        if len > 64 && len > self.len() * 3 / 2 || len < self.len() {
+        // What has ended by itself need not be revoked. A sweep is as long as the list, so it is left
+        // to when the list has doubled.
+        if entries.len() > entries.swept.max(64) * 2 {
             entries.credentials.retain(|_, ends| *ends > now);
+            entries.swept = entries.len();
         }
         self.0.len.store(entries.len(), Ordering::Release);
     }
@@ -221,5 +223,29 @@ impl fmt::Debug for RevocationFile {
             .field("file", &self.watch)
             .field("values", &self.lines.load().len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_has_ended_by_itself_is_forgotten() {
+        let revoked = RevocationList::new();
+        let ended = SystemTime::now() - Duration::from_secs(1);
+        for n in 0..10_000 {
+            revoked.credential(&format!("ended-{n}"), ended);
+        }
+        assert!(revoked.len() <= 130, "{}", revoked.len());
+        let good = SystemTime::now() + Duration::from_secs(60);
+        for n in 0..1_000 {
+            revoked.credential(&format!("good-{n}"), good);
+        }
+        let entries = revoked.0.entries.read().unwrap();
+        let kept = (0..1_000).filter(|n| entries.credentials.contains_key(&*format!("good-{n}")));
+        assert_eq!(kept.count(), 1_000);
     }
 }

@@ -70,9 +70,9 @@ impl ApiKeyRecord {
         let (sha256, hmac_sha256) = if peppered { (None, hex) } else { (hex, None) };
         let wire = Wire {
             id,
-            owner,
             sha256,
             hmac_sha256,
+            owner,
             ..Wire::default()
         };
         Self {

@@ -67,6 +67,7 @@ impl MemoryKeys {
     }
 
     /// Takes a key away, and says whether it was there. The next request with it is refused.
+    #[expect(clippy::must_use_candidate, reason = "the key is gone either way")]
     pub fn remove(&self, id: &str) -> bool {
         let mut records = self
             .0

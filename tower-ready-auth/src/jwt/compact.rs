@@ -54,7 +54,7 @@ impl<'a> Compact<'a> {
     }
 
     pub(crate) fn decode_payload(&self) -> Result<Vec<u8>, TokenError> {
-        base64url::decode(self.payload).ok_or(Reason::MalformedToken.into())
+        base64url::decode(self.payload).ok_or_else(|| Reason::MalformedToken.into())
     }
 }
 

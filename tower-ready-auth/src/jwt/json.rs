@@ -16,7 +16,7 @@ pub(crate) enum Json<'a> {
     Integer(i128),
     Float(f64),
     Text(Cow<'a, str>),
-    Array(Vec<Json<'a>>),
+    Array(Vec<Self>),
     Object(Object<'a>),
 }
 
@@ -45,7 +45,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    pub(crate) fn as_array(&self) -> Option<&[Json<'a>]> {
+    pub(crate) fn as_array(&self) -> Option<&[Self]> {
         match self {
             Self::Array(items) => Some(items),
             _ => None,

@@ -25,7 +25,8 @@ pub struct Key {
 }
 
 enum Prepared {
-    Hmac(hmac::Key),
+    // Boxed, since it is twenty times as large.
+    Hmac(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
@@ -166,7 +167,10 @@ impl Key {
             if secret.len() < shortest {
                 problem = KeyError::ShortSecret;
             } else {
-                prepared.push((*algorithm, Prepared::Hmac(hmac::Key::new(hash, secret))));
+                prepared.push((
+                    *algorithm,
+                    Prepared::Hmac(Box::new(hmac::Key::new(hash, secret))),
+                ));
             }
         }
         if prepared.is_empty() {

@@ -40,7 +40,7 @@ impl TokenType {
             Self::IdToken => kind.is_none() || is("JWT"),
         };
         fits.then_some(is_access_token)
-            .ok_or(Reason::WrongType.into())
+            .ok_or_else(|| Reason::WrongType.into())
     }
 
     pub(super) fn check_claims(&self, claims: &Object<'_>) -> Result<(), TokenError> {
@@ -59,9 +59,7 @@ impl TokenType {
     /// Whether these claims are those of an ID token where none is wanted.
     pub(super) fn is_stray_id_token(&self, claims: &Object<'_>, is_access_token: bool) -> bool {
         let has = |name: &&str| claims.get(name).is_some();
-        *self == Self::Bearer
-            && !is_access_token
-            && ["nonce", "at_hash", "c_hash"].iter().any(|name| has(name))
+        *self == Self::Bearer && !is_access_token && ["nonce", "at_hash", "c_hash"].iter().any(has)
     }
 }
 

@@ -14,8 +14,8 @@ future! {
 impl<B> Finish<B> for PolicyLayer {
     type Known = Result<(), Denial>;
 
-    fn finish(&self, request: &mut Request<B>, known: Self::Known) -> Result<(), Response<Bytes>> {
-        self.conclude(&Head::of(request), known)
-            .map_err(|problem| problem.answer(&Caller::of(request)))
+    fn finish(&self, request: &mut Request<B>, known: Self::Known) -> Option<Response<Bytes>> {
+        let problem = self.conclude(&Head::of(request), known).err()?;
+        Some(problem.answer(&Caller::of(request)))
     }
 }

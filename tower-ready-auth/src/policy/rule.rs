@@ -21,9 +21,9 @@ pub(super) enum Rule {
     Nobody,
     Scope(Box<str>),
     Role(Box<str>),
-    All(Vec<Arc<Rule>>),
-    Any(Vec<Arc<Rule>>),
-    Not(Arc<Rule>),
+    All(Vec<Arc<Self>>),
+    Any(Vec<Arc<Self>>),
+    Not(Arc<Self>),
     Acr(Vec<Box<str>>),
     Fresh(Duration),
     Check(Box<str>, Box<Check>),
@@ -75,9 +75,9 @@ impl Rule {
                 });
             }
             Self::Not(rule) => match rule.ask(principal, head) {
-                Lookup::Ready(verdict) => inverse(verdict),
+                Lookup::Ready(verdict) => inverse(&verdict),
                 Lookup::Later(later) => {
-                    return Lookup::later(async move { inverse(later.await) });
+                    return Lookup::later(async move { inverse(&later.await) });
                 }
             },
             Self::All(rules) => return all(rules, principal, head),
@@ -165,7 +165,7 @@ fn of(yes: bool, name: &str) -> Verdict {
     }
 }
 
-fn inverse(verdict: Verdict) -> Verdict {
+fn inverse(verdict: &Verdict) -> Verdict {
     match verdict {
         Ok(()) => Err(denied(None)),
         Err(_) => Ok(()),

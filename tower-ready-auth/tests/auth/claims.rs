@@ -159,7 +159,7 @@ fn settings_narrow_what_is_taken() {
 
     let profile = build(|it| it.token_type(TokenType::AccessToken));
     assert_eq!(reason(&profile, token(&[])), Reason::WrongType);
-    let at = |claims: &Value| HMAC.token_with(json!({"typ": "at+jwt"}), claims);
+    let at = |claims: &Value| HMAC.token_with(&json!({"typ": "at+jwt"}), claims);
     assert_eq!(reason(&profile, at(&with(&[]))), Reason::MissingClaim);
     profile
         .verify(at(&with(&[("client_id", json!("shop"))])).as_bytes())

@@ -50,7 +50,8 @@ async fn subject(server: &Server, call: Call) -> String {
     server.call(call).await.assert_ok();
     let seen = server.last_seen();
     seen.extension::<Principal>()
-        .map_or("nobody".to_owned(), |it| it.subject().to_owned())
+        .map_or("nobody", Principal::subject)
+        .to_owned()
 }
 
 each_host! {

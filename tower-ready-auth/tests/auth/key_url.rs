@@ -116,7 +116,7 @@ fn set_of(signers: &[(&Signer, &str)]) -> Answer {
 }
 
 fn token(signer: &Signer, id: &str) -> String {
-    signer.token_with(json!({ "kid": id }), &with(&[]))
+    signer.token_with(&json!({ "kid": id }), &with(&[]))
 }
 
 fn verifier(keys: &KeyUrl) -> JwtVerifier {

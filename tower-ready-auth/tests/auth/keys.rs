@@ -106,7 +106,7 @@ fn a_pem_is_read_for_its_own_algorithm_alone() {
         (&*RSA, Algorithm::RS256),
     ] {
         let keys = KeySet::from(Key::pem(algorithm, &signer.pem()).unwrap().id("a"));
-        let token = signer.token_with(json!({"kid": "a"}), &with(&[]));
+        let token = signer.token_with(&json!({"kid": "a"}), &with(&[]));
         verify_compact(&keys, token.as_bytes()).unwrap();
         for other in [
             Algorithm::ES256,

@@ -61,7 +61,7 @@ async fn captured_output_has_no_secret_in_it() {
         service = auth.layer()
     );
     for token in [
-        HMAC.token(&with(&[private.clone()])),
+        HMAC.token(&with(std::slice::from_ref(&private))),
         HMAC.token(&with(&[private.clone(), ("aud", json!("other"))])),
         HMAC.token(&with(&[private.clone(), ("scope", json!("none"))])),
         HMAC.token(&with(&[

@@ -130,7 +130,7 @@ impl Signer {
     }
 
     /// A token with this header, to which the algorithm is added.
-    pub(crate) fn token_with(&self, header: Value, claims: &Value) -> String {
+    pub(crate) fn token_with(&self, header: &Value, claims: &Value) -> String {
         let mut full = json!({"alg": self.alg()});
         for (name, value) in header.as_object().unwrap() {
             full[name] = value.clone();
@@ -139,7 +139,7 @@ impl Signer {
     }
 
     pub(crate) fn token(&self, claims: &Value) -> String {
-        self.token_with(json!({"typ": "JWT"}), claims)
+        self.token_with(&json!({"typ": "JWT"}), claims)
     }
 
     /// A good token of a subject with a scope.

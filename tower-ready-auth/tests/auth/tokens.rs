@@ -86,7 +86,7 @@ refused! {
     zip_def: header(r#"{"alg":"ES256","zip":"DEF"}"#) => ForbiddenHeader;
     cty_nested: header(r#"{"alg":"ES256","cty":"JWT"}"#) => WrongType;
     typ_of_other_tokens: ["logout+jwt", "dpop+jwt", "application/secevent+jwt", "JOSE", ""]
-        .map(|typ| EC.token_with(json!({ "typ": typ }), &with(&[]))) => WrongType;
+        .map(|typ| EC.token_with(&json!({ "typ": typ }), &with(&[]))) => WrongType;
     kid_too_long: header(&format!(r#"{{"alg":"ES256","kid":"{}"}}"#, "k".repeat(600))) => TooLong;
     kid_not_a_text: header(r#"{"alg":"ES256","kid":["a"]}"#) => MalformedToken;
 }
@@ -113,7 +113,7 @@ fn a_good_token_of_each_kind_passes() {
     let ed = ED.raw_token(br#"{"alg":"Ed25519"}"#, with(&[]).to_string().as_bytes());
     verifier(&ED).verify(ed.as_bytes()).unwrap();
     for kind in ["JWT", "jwt", "at+jwt", "application/at+jwt", "AT+JWT"] {
-        let token = EC.token_with(json!({ "typ": kind }), &with(&[]));
+        let token = EC.token_with(&json!({ "typ": kind }), &with(&[]));
         verifier(&EC).verify(token.as_bytes()).unwrap();
     }
 }
@@ -241,7 +241,7 @@ fn a_key_id_only_names_a_key() {
         .keys(keys)
         .build()
         .unwrap();
-    let token = |id: &str| EC.token_with(json!({ "kid": id }), &with(&[]));
+    let token = |id: &str| EC.token_with(&json!({ "kid": id }), &with(&[]));
     assert_eq!(
         verifier.verify(token("a").as_bytes()).unwrap().key_id(),
         Some("a")

@@ -83,13 +83,13 @@ impl Client {
             Origin::Issuer { name, document } => (name, document),
         };
         let (_, body) = self.get(document, None).await?;
-        let metadata = Object::parse(&body).ok_or("the metadata are no JSON".to_owned())?;
+        let metadata = Object::parse(&body).ok_or_else(|| "the metadata are no JSON".to_owned())?;
         let text = |name: &str| metadata.get(name)?.as_str();
         // OpenID Connect Discovery §4.3: exactly the same, or it is the metadata of another.
         if text("issuer") != Some(name) {
             return Err("the metadata are of another issuer".to_owned().into());
         }
-        let url = text("jwks_uri").ok_or("the metadata name no keys".to_owned())?;
+        let url = text("jwks_uri").ok_or_else(|| "the metadata name no keys".to_owned())?;
         let uri = check_url(url, config.http, config.private).map_err(|error| error.to_string())?;
         let is_same = uri.authority() == document.authority() && uri.scheme() == document.scheme();
         let host = uri.host().unwrap_or_default();

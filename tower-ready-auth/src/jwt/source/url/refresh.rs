@@ -80,8 +80,8 @@ async fn attempt(shared: &Shared, memory: &mut Memory) -> Duration {
 fn good(shared: &Shared, memory: &mut Memory, fetched: Fetched) -> Duration {
     memory.failures = 0;
     memory.last_good = Some(Instant::now());
-    memory.etag = fetched.etag.or(memory.etag.take());
     if let Some(keys) = fetched.keys {
+        memory.etag = fetched.etag;
         #[cfg(feature = "tracing")]
         for skipped in keys.skipped() {
             tracing::debug!(
