@@ -81,11 +81,9 @@ impl Source {
         let variable = variable(name);
         let (value, default, meaning) = (flag.value, flag.default, flag.meaning);
         let default_shown = default.unwrap_or("none");
-        let shown = format!("--{name} {value}");
         let _ = writeln!(
             self.known,
-            "  {shown:<28} {meaning}\n{:31}{variable}, default: {default_shown}",
-            ""
+            "--{name} {value}\n    {meaning}\n    {variable}, default: {default_shown}"
         );
         let given = self.given.iter().position(|(given, _)| given == name);
         let (setting, value) = if let Some(at) = given {
@@ -111,7 +109,7 @@ impl Source {
     /// Refuses what nobody took, and returns the text of `--help` where it was asked for.
     pub(crate) fn finish(self) -> Result<Option<String>, Refusal> {
         if self.help.is_some() {
-            return Ok(Some(self.known));
+            return Ok(Some(self.known.trim_end().to_owned()));
         }
         match self.given.first() {
             None => Ok(None),
