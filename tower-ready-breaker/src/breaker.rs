@@ -7,7 +7,7 @@ use std::{
 use tower_ready_core::{Instant, Outcome};
 
 use crate::{
-    BreakerBuilder, BreakerLayer, Permit, Rejected, Run, Snapshot, State,
+    BreakerBuilder, BreakerLayer, ConfigError, Permit, Rejected, Run, Snapshot, State,
     circuit::{Circuit, Phase, Refusal, thread},
     keyed::room,
     policy::Policy,
@@ -76,6 +76,13 @@ impl Breaker {
         BreakerLayer::new(self.clone())
     }
 
+    /// A layer over this breaker that holds callers instead of rejecting them: for an endpoint
+    /// under a balancer.
+    #[cfg(feature = "gate")]
+    pub fn gate(&self) -> crate::GateLayer {
+        crate::GateLayer::new(self.clone())
+    }
+
     /// Asks whether a call may be made. Whoever gets a permit owes it the outcome.
     ///
     /// # Errors
@@ -102,6 +109,7 @@ impl Breaker {
     /// assert!(matches!(error, BreakerError::Rejected(_)));
     /// # });
     /// ```
+    #[expect(clippy::type_complexity, reason = "a name for it would say less")]
     pub fn run<F, T, E>(&self, call: F) -> Run<F, fn(&Result<T, E>) -> Outcome>
     where
         F: Future<Output = Result<T, E>>,
@@ -221,7 +229,7 @@ impl Breaker {
     /// # Errors
     ///
     /// When the builder's settings are wrong; the rules then stay as they were.
-    pub fn set_rules(&self, builder: BreakerBuilder) -> Result<(), crate::ConfigError> {
+    pub fn set_rules(&self, builder: &BreakerBuilder) -> Result<(), ConfigError> {
         let (rules, abandon) = builder.rules()?;
         self.policy().live.set(rules, abandon);
         Ok(())
@@ -251,6 +259,11 @@ impl Breaker {
             wait: wait.unwrap_or(Refusal::MOMENT),
         };
         Rejected::new(Arc::clone(self.pins.mine()), refusal)
+    }
+
+    #[cfg(feature = "gate")]
+    pub(crate) fn wake_on_change(&self, waker: &std::task::Waker) {
+        self.circuit().wake_on_change(waker);
     }
 
     /// The inner service failed to get ready.
@@ -284,7 +297,7 @@ impl Pins {
                 shared: Arc::clone(&shared),
             })
         };
-        Self((0..pins.max(1)).map(pin).collect())
+        Self((0..pins.next_power_of_two()).map(pin).collect())
     }
 
     #[inline]
@@ -298,7 +311,11 @@ impl Pins {
         {
             return Ok(Permit::new(Arc::clone(pin), number, ticket));
         }
-        match circuit.admit(policy, Instant::now()) {
+        Self::ask(pin, number, circuit)
+    }
+
+    fn ask(pin: &Arc<Pin>, number: u32, circuit: &Circuit) -> Result<Permit, Rejected> {
+        match circuit.admit(&pin.shared.policy, Instant::now()) {
             Ok(ticket) => Ok(Permit::new(Arc::clone(pin), number, ticket)),
             Err(refusal) => Err(Rejected::new(Arc::clone(pin), refusal)),
         }
@@ -307,7 +324,8 @@ impl Pins {
     /// The pin of this thread.
     #[inline]
     pub(crate) fn mine(&self) -> &Arc<Pin> {
-        &self.0[thread() % self.0.len()]
+        // Their number is a power of two: a division would cost more than all the rest.
+        &self.0[thread() & (self.0.len() - 1)]
     }
 
     pub(crate) fn shared(&self) -> &Shared {

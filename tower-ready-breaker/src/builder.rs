@@ -34,6 +34,8 @@ pub struct BreakerBuilder {
     fallback: Option<Box<dyn Fallback>>,
     capacity: usize,
     max_open_share: Option<f64>,
+    #[cfg(feature = "failsafe")]
+    refused: Option<ConfigErrorKind>,
     observer: Option<Box<dyn OnBreaker>>,
 }
 
@@ -78,6 +80,8 @@ impl BreakerBuilder {
             fallback: None,
             capacity: 1024,
             max_open_share: None,
+            #[cfg(feature = "failsafe")]
+            refused: None,
             observer: None,
         }
     }
@@ -325,9 +329,19 @@ impl BreakerBuilder {
         Ok(KeyedBreaker::new(policy, capacity as u32, Box::new(key)))
     }
 
+    /// A setting that would make another crate panic is refused when the breaker is built.
+    #[cfg(feature = "failsafe")]
+    pub(crate) fn refuse(&mut self, kind: ConfigErrorKind) {
+        self.refused.get_or_insert(kind);
+    }
+
     pub(crate) fn policy(mut self) -> Result<Policy, ConfigError> {
         use ConfigErrorKind as Kind;
 
+        #[cfg(feature = "failsafe")]
+        if let Some(kind) = self.refused {
+            return Err(ConfigError::new(kind, &self.name));
+        }
         let (rules, abandon) = self.rules()?;
         let has_rule = rules.failure_rate.is_some()
             || rules.consecutive.is_some()

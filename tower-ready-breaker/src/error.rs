@@ -49,6 +49,12 @@ pub enum ConfigErrorKind {
     MaxOpenShare,
     /// No rule could ever open the circuit.
     NoRule,
+    /// Failsafe counts its window in whole seconds.
+    #[cfg(feature = "failsafe")]
+    FailsafeWindow,
+    /// The rate that failsafe requires is no number from 0 to 1.
+    #[cfg(feature = "failsafe")]
+    FailsafeRate,
 }
 
 impl ConfigError {
@@ -106,6 +112,15 @@ impl fmt::Display for ConfigError {
             Kind::NoRule => {
                 "no rule can open it: leave failure_rate on, or set consecutive_failures, \
                  slow_calls or trip_policy"
+            }
+            #[cfg(feature = "failsafe")]
+            Kind::FailsafeWindow => {
+                "the window of failsafe_success_rate is no whole number of seconds: use one from 1 \
+                 on"
+            }
+            #[cfg(feature = "failsafe")]
+            Kind::FailsafeRate => {
+                "failsafe_success_rate requires no rate: use a number from 0 to 1, such as 0.8"
             }
         })
     }

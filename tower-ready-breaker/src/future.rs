@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_ready_core::{AnswerFuture, Deadline, GuardedFuture};
+use tower_ready_core::{AnswerBody, Deadline, GuardedFuture};
 use tower_service::Service;
 
 use crate::{BreakerBody, Permit, guard::Watch};
@@ -18,7 +18,16 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct BreakerFuture<F> {
         #[pin]
-        inner: AnswerFuture<GuardedFuture<F, Watch>>,
+        kind: Kind<F>,
+    }
+}
+
+// As core's `AnswerFuture`, but an answer is moved into its final type once, not twice.
+pin_project! {
+    #[project = KindProj]
+    enum Kind<F> {
+        Call { #[pin] call: GuardedFuture<F, Watch> },
+        Answer { response: Option<Response<Bytes>> },
     }
 }
 
@@ -32,15 +41,18 @@ impl<F> BreakerFuture<F> {
         let deadline = Deadline::of(request.extensions());
         let method = request.method().clone();
         let call = inner.call(request);
-        let watched = GuardedFuture::new(&method, call, Watch::new(permit, deadline));
         Self {
-            inner: AnswerFuture::inner(watched),
+            kind: Kind::Call {
+                call: GuardedFuture::new(&method, call, Watch::new(permit, deadline)),
+            },
         }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
         Self {
-            inner: AnswerFuture::answer(response),
+            kind: Kind::Answer {
+                response: Some(response),
+            },
         }
     }
 }
@@ -55,13 +67,24 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = ready!(self.project().inner.poll(cx))?;
-        Poll::Ready(Ok(response.map(BreakerBody::new)))
+        Poll::Ready(match self.project().kind.project() {
+            KindProj::Call { call } => ready!(call.poll(cx))
+                .map(|response| response.map(|body| BreakerBody::new(AnswerBody::inner(body)))),
+            KindProj::Answer { response } => {
+                let response = response.take();
+                #[expect(clippy::expect_used, reason = "the contract of `Future`")]
+                let response = response.expect("`BreakerFuture` polled after completion");
+                Ok(response.map(|bytes| BreakerBody::new(AnswerBody::full(bytes))))
+            }
+        })
     }
 }
 
 impl<F> fmt::Debug for BreakerFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("BreakerFuture").field(&self.inner).finish()
+        f.write_str(match &self.kind {
+            Kind::Call { .. } => "BreakerFuture::Call(..)",
+            Kind::Answer { .. } => "BreakerFuture::Answer(..)",
+        })
     }
 }

@@ -71,10 +71,12 @@ impl Permit {
         !self.is_open
     }
 
+    #[inline]
     pub(crate) fn policy(&self) -> &Policy {
         &self.pin.shared.policy
     }
 
+    #[inline]
     fn circuit(&self) -> &Circuit {
         self.pin.shared.circuit(self.circuit)
     }
@@ -130,6 +132,7 @@ impl Permit {
         self.tell(told, now);
     }
 
+    #[inline]
     pub(crate) fn settle(
         &mut self,
         outcome: Outcome,
@@ -145,6 +148,7 @@ impl Permit {
         self.tell(told, now);
     }
 
+    #[inline]
     fn tell(&mut self, told: Told, now: Instant) {
         if std::mem::replace(&mut self.is_open, false) {
             self.circuit().settle(self.policy(), self.ticket, told, now);
@@ -153,10 +157,17 @@ impl Permit {
 }
 
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
-        if !self.is_open {
-            return;
+        if self.is_open {
+            self.drop_open();
         }
+    }
+}
+
+impl Permit {
+    #[cold]
+    fn drop_open(&mut self) {
         if thread::panicking() {
             self.tell(Told::FAILURE, Instant::now());
         } else {

@@ -239,7 +239,7 @@ fn a_key_that_is_known_costs_no_allocation() {
             .key("a.example:443")
             .try_acquire()
             .unwrap()
-            .success()
+            .success();
     };
     assert_eq!(alloc::count(again).count, 0);
 }

@@ -212,10 +212,10 @@ async fn calls_that_hang_open_it_before_any_of_them_ends() {
 async fn rules_can_be_changed_while_calls_run() {
     let breaker = breaker();
     let rules = tower_ready_breaker::Breaker::builder("orders").consecutive_failures(2);
-    breaker.set_rules(rules.no_failure_rate()).unwrap();
+    breaker.set_rules(&rules.no_failure_rate()).unwrap();
     failures(&breaker, 2);
     assert_eq!(breaker.snapshot().reason, Some(Reason::ConsecutiveFailures));
 
     let nonsense = tower_ready_breaker::Breaker::builder("orders").failure_rate(1.5);
-    assert!(breaker.set_rules(nonsense).is_err());
+    assert!(breaker.set_rules(&nonsense).is_err());
 }

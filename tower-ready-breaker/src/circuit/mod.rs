@@ -9,7 +9,7 @@ mod times;
 mod window;
 mod word;
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, task::Waker, time::Duration};
 
 use tower_ready_core::{Instant, Outcome};
 
@@ -75,6 +75,8 @@ struct Cold {
     /// Whether it is one of those of its group that may be open.
     counted: bool,
     trip: Option<Box<dyn TripPolicy>>,
+    /// Who waits for the state to change.
+    waiting: Vec<Waker>,
 }
 
 /// A call that was let through: in which generation, and with which slot if it is a probe.
@@ -245,6 +247,7 @@ impl Circuit {
     }
 
     /// A call is over.
+    #[inline]
     pub(crate) fn settle(&self, policy: &Policy, ticket: Ticket, told: Told, now: Instant) {
         let word = self.word();
         if word.generation() != ticket.generation {
@@ -264,17 +267,30 @@ impl Circuit {
         }
     }
 
+    #[inline]
     fn count(&self, policy: &Policy, generation: u32, told: Told, now: Instant) {
+        if told.outcome != Outcome::Success || told.slow {
+            return self.count_others(policy, generation, told, now);
+        }
+        self.window.add(Kind::Success, generation, now);
+        self.end_row(policy);
+    }
+
+    fn end_row(&self, policy: &Policy) {
+        if policy.live.counts_consecutive() && self.consecutive.load(Relaxed) != 0 {
+            self.consecutive.store(0, Relaxed);
+        }
+    }
+
+    /// Whatever may open the circuit, or says nothing: rare while all is well.
+    #[cold]
+    fn count_others(&self, policy: &Policy, generation: u32, told: Told, now: Instant) {
         match told.outcome {
             Outcome::Success => {
                 self.window.add(Kind::Success, generation, now);
-                if policy.live.counts_consecutive() && self.consecutive.load(Relaxed) != 0 {
-                    self.consecutive.store(0, Relaxed);
-                }
-                if told.slow {
-                    self.window.add(Kind::Slow, generation, now);
-                    self.judge(policy, generation, None, now);
-                }
+                self.end_row(policy);
+                self.window.add(Kind::Slow, generation, now);
+                self.judge(policy, generation, None, now);
             }
             Outcome::Failure => {
                 self.window.add(Kind::Failure, generation, now);
@@ -427,6 +443,7 @@ impl Circuit {
         cold.reason = Some(reason);
         let key = cold.key.clone();
         drop(cold);
+        self.wake();
         let change = Change::Opened { reason, open_for };
         policy.tell(key.as_deref(), word.generation(), change);
     }
@@ -460,7 +477,8 @@ impl Circuit {
     fn half_open(&self, policy: &Policy, word: Word) {
         let next = word.next(Phase::HalfOpen);
         if self.exchange(word, next) {
-            let key = lock(&self.cold).key.clone();
+            let key = self.key();
+            self.wake();
             policy.tell(key.as_deref(), next.generation(), Change::HalfOpened);
         }
     }
@@ -487,6 +505,7 @@ impl Circuit {
         }
         let key = cold.key.clone();
         drop(cold);
+        self.wake();
         policy.tell(key.as_deref(), word.generation(), Change::Closed);
     }
 
@@ -518,6 +537,7 @@ impl Circuit {
         *cold = Cold {
             key: cold.key.take(),
             trip: cold.trip.take(),
+            waiting: std::mem::take(&mut cold.waiting),
             closed: Some(now),
             ..Cold::default()
         };
@@ -535,6 +555,7 @@ impl Circuit {
         };
         let key = cold.key.clone();
         drop(cold);
+        self.wake();
         let change = match phase {
             Phase::ForcedOpen => Change::ForcedOpen,
             Phase::Disabled => Change::Disabled,
@@ -543,6 +564,23 @@ impl Circuit {
             _ => Change::Closed,
         };
         policy.tell(key.as_deref(), next.generation(), change);
+    }
+
+    /// Wakes this task at the next change.
+    #[cfg(feature = "gate")]
+    pub(crate) fn wake_on_change(&self, waker: &Waker) {
+        let waiting = &mut lock(&self.cold).waiting;
+        if !waiting.iter().any(|other| other.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+
+    /// Wakes who waits, under no lock.
+    fn wake(&self) {
+        let waiting = std::mem::take(&mut lock(&self.cold).waiting);
+        for waker in waiting {
+            waker.wake();
+        }
     }
 
     /// Gives the circuit to another key: calls of the one before tell nothing any more.

@@ -109,6 +109,7 @@ impl Circuit {
         }
     }
 
+    #[cold]
     pub(super) fn settle_probe(&self, policy: &Policy, ticket: Ticket, told: Told, now: Instant) {
         let (slot, generation) = (usize::from(ticket.slot), ticket.generation);
         if !self.claim(slot, ticket.lease) {
@@ -160,6 +161,7 @@ impl Circuit {
             }
             let changed = change(word);
             if self.exchange(word, changed) {
+                self.wake();
                 return Some(changed);
             }
         }

@@ -92,7 +92,7 @@ fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

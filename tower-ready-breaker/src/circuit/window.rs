@@ -185,7 +185,7 @@ impl Window {
         let stripe = |_| Stripe::new(span, flights);
         Self {
             span,
-            stripes: (0..stripes).map(stripe).collect(),
+            stripes: (0..stripes.next_power_of_two()).map(stripe).collect(),
         }
     }
 
@@ -201,8 +201,10 @@ impl Window {
         self.stripe().rejected.fetch_add(1, Relaxed);
     }
 
+    /// The stripe of this thread; their number is a power of two.
+    #[inline]
     fn stripe(&self) -> &Stripe {
-        &self.stripes[thread() % self.stripes.len()]
+        &self.stripes[thread() & (self.stripes.len() - 1)]
     }
 
     /// What a generation has counted within the window.
@@ -337,6 +339,7 @@ impl Stripe {
 }
 
 /// The number of this thread, by which it finds its stripe.
+#[inline]
 pub(crate) fn thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
@@ -350,6 +353,6 @@ pub(crate) fn thread() -> usize {
     })
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 #[path = "window_tests.rs"]
 mod tests;

@@ -13,7 +13,7 @@ fn at(seconds: u64) -> Instant {
 // Scenario 62: a counter that is full stays full, and leaves its neighbours alone.
 #[test]
 fn a_counter_stops_before_it_would_reach_its_tag() {
-    let counter = AtomicU64::new(tag(7, 100) << COUNT_BITS | FULL - 1);
+    let counter = AtomicU64::new((tag(7, 100) << COUNT_BITS) | (FULL - 1));
     for _ in 0..10 {
         assert_eq!(count(&counter, tag(7, 100)), 0);
     }

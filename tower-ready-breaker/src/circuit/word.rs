@@ -118,7 +118,7 @@ impl fmt::Debug for Word {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,0 +1,6 @@
+//! A circuit that holds its callers instead of rejecting them.
+
+mod layer;
+mod service;
+
+pub use self::{layer::GateLayer, service::GateService};
