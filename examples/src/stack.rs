@@ -10,6 +10,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_ready_deadline::{DeadlineLayer, Deadlines};
 use tower_ready_problem::{DrainLayer, ProblemLayer, Problems};
 use tower_ready_ratelimit::{Policy, RateLimitLayer, RateLimiter, key::Address};
+use tower_ready_shed::{Bulkhead, ShedLayer};
 
 use crate::{
     flags::{Refusal, StackFlags, TrustHeader},
@@ -34,6 +35,7 @@ const LASTING: [&str; 5] = [
 pub(crate) struct Stack {
     problems: Problems,
     deadlines: Deadlines,
+    slots: Bulkhead,
     by_address: RateLimiter,
 }
 
@@ -43,6 +45,7 @@ pub(crate) type Layers = (
     ObserveLayer,
     ProblemLayer,
     DeadlineLayer,
+    ShedLayer,
     RateLimitLayer,
 );
 
@@ -63,6 +66,13 @@ impl Stack {
             .build()
             .map_err(|error| Refusal::new("--timeout", error))?;
 
+        let slots = Bulkhead::builder()
+            .limit(flags.max_in_flight)
+            // Whoever asks for our health shall hear of it when we are busy, too.
+            .exempt(|head| head.uri().path().starts_with("/grpc.health.v1.Health/"))
+            .build()
+            .map_err(|error| Refusal::new("--max-in-flight", error))?;
+
         // Where each of the hosts leaves the peer's address.
         let mut client = Address::peer().axum().tonic().trust(&flags.trust_proxy);
         if flags.trust_header == TrustHeader::Forwarded {
@@ -76,6 +86,7 @@ impl Stack {
         Ok(Self {
             problems,
             deadlines,
+            slots,
             by_address,
         })
     }
@@ -94,6 +105,9 @@ impl Stack {
             self.problems.layer(),
             // Outside of all that may wait or work, so that its time counts.
             self.deadlines.layer(),
+            // Below the deadline, since whoever is turned away has waited for nothing; above all that
+            // costs.
+            self.slots.layer(),
             // Before the work, and later before authentication, which costs more than counting.
             self.by_address.layer(),
         )

@@ -35,6 +35,7 @@ pub(crate) struct StackFlags {
     pub(crate) trust_proxy: Vec<String>,
     pub(crate) trust_header: TrustHeader,
     pub(crate) timeout: Duration,
+    pub(crate) max_in_flight: usize,
 }
 
 /// The only header that a trusted proxy is believed in.
@@ -100,6 +101,12 @@ impl StackFlags {
             default: Some("10s"),
             meaning: "how long a request may take, and the most that a caller may ask for",
         };
+        let max_in_flight = Flag {
+            name: "max-in-flight",
+            value: "N",
+            default: Some("512"),
+            meaning: "how many requests are served at a time, to the ends of their bodies",
+        };
         Ok(Self {
             ip_quota: source.take(&ip_quota, quota::quota)?,
             trust_proxy: source
@@ -107,6 +114,7 @@ impl StackFlags {
                 .unwrap_or_default(),
             trust_header: source.take(&trust_header, header)?,
             timeout: source.take(&timeout, period)?,
+            max_in_flight: source.take(&max_in_flight, count)?,
         })
     }
 }
@@ -122,6 +130,12 @@ fn period(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| {
             format!("{text:?} is no time: write digits and ms, s, m, h or d, such as 10s")
         })
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let count = digits.then(|| text.parse().ok()).flatten();
+    count.ok_or_else(|| format!("{text:?} is no number: write one such as 512"))
 }
 
 fn ranges(text: &str) -> Result<Vec<String>, String> {

@@ -14,6 +14,7 @@ mod limits;
 mod page;
 mod seen;
 mod show;
+mod slots;
 mod stage;
 
 use std::{
@@ -90,6 +91,7 @@ async fn walk(show: &mut Show) -> Result<(), seen::Fault> {
     identity::show(&on, show).await;
     limits::show(&on, show).await;
     deadlines::show(&on, show).await;
+    slots::show(&on, show).await;
     grpc::show(&on, show).await;
     leaving::show(on, show).await;
     Ok(())

@@ -59,6 +59,7 @@ impl Stage {
             trust_proxy: vec!["127.0.0.0/8".to_owned()],
             trust_header: TrustHeader::XForwardedFor,
             timeout: Duration::from_secs(1),
+            max_in_flight: 4,
         };
         let stack = Stack::new(&flags).map_err(|refusal| refusal.to_string())?;
         let app = App::new(stack.problems().clone());

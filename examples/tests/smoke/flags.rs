@@ -40,6 +40,9 @@ fn nonsense_is_refused_in_one_line_that_names_the_flag() {
             &["--trust-proxy", "10.0.0.1/8"],
             &["--trust-proxy", ""],
             &["--trust-header", "x-real-ip"],
+            &["--max-in-flight", "0"],
+            &["--max-in-flight", "+1"],
+            &["--max-in-flight", "99999999999"],
             &["--timeout", "10"],
             &["--timeout", "0s"],
             &["--timeout", "1.5s"],
@@ -74,6 +77,7 @@ fn help_lists_every_flag_and_its_variable() {
             "trust-proxy",
             "trust-header",
             "timeout",
+            "max-in-flight",
             "log",
         ] {
             let variable = format!("TOWER_READY_{}", flag.to_uppercase().replace('-', "_"));

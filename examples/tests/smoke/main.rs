@@ -13,5 +13,6 @@ mod limits;
 mod logs;
 mod routes;
 mod server;
+mod slots;
 mod tour;
 mod uploads;

@@ -21,7 +21,7 @@ fn every_step_of_the_tour_behaves() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert!(steps.len() >= 27, "{} steps", steps.len());
+    assert!(steps.len() >= 28, "{} steps", steps.len());
     for (n, step) in steps.iter().enumerate() {
         assert_eq!(step["step"], n + 1);
         assert_eq!(step["ok"], true, "{step}");
@@ -47,7 +47,7 @@ fn every_step_of_the_tour_behaves() {
         .filter_map(|step| step["layer"].as_str())
         .collect();
     assert!(
-        ["problem", "ratelimit", "deadline"]
+        ["problem", "ratelimit", "deadline", "shed"]
             .iter()
             .all(|layer| layers.contains(layer)),
         "{layers:?}"
@@ -61,6 +61,7 @@ fn every_step_of_the_tour_behaves() {
         "413",
         "500",
         "429",
+        "503",
         "504",
         "DEADLINE_EXCEEDED",
         "UNAVAILABLE",
