@@ -44,7 +44,7 @@ impl<'a> Credentials<'a> {
             token(rest.get(1..).unwrap_or_default()).map(Self::Bearer)
         } else if keys.is_some() && scheme.eq_ignore_ascii_case(b"apikey") {
             token(rest.get(1..).unwrap_or_default()).map(Self::Key)
-        } else if scheme.is_empty() {
+        } else if scheme.is_empty() || !scheme.iter().all(|byte| is_scheme(*byte)) {
             Err(Reason::MalformedCredentials)
         } else {
             Err(Reason::UnknownScheme)
@@ -88,6 +88,11 @@ fn token(text: &[u8]) -> Result<&[u8], Reason> {
     };
     let is_token = !text.is_empty() && text.iter().all(|byte| ALLOWED[usize::from(*byte)]);
     is_token.then_some(text).ok_or(Reason::MalformedCredentials)
+}
+
+/// The name of a scheme is a token; of those that there are, none has more than these.
+const fn is_scheme(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
 }
 
 fn has_token(query: &str) -> bool {

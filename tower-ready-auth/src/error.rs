@@ -63,8 +63,8 @@ pub enum ConfigErrorKind {
     ThirdKey,
     /// Two API keys with one id.
     DuplicateKey,
-    /// A scope that has characters which no scope has.
-    Scope,
+    /// The name of a resource that is no absolute URL.
+    Resource,
     /// A path that is not absolute.
     Path,
     /// Two policies for one path.
@@ -178,9 +178,9 @@ impl ConfigErrorKind {
                 "the owner has two live keys: revoke one before you add the next, or let it expire"
             }
             Self::DuplicateKey => "two API keys have one id: make a new one",
-            Self::Scope => {
-                "this is no scope: use printable ASCII without space, quote and backslash \
-                 (RFC 6749 section 3.3)"
+            Self::Resource => {
+                "resource: this is no absolute URL without query and fragment: write one such as \
+                 https://api.example.com/orders"
             }
             Self::Path => "this is no path: write an absolute one such as /livez",
             Self::DuplicatePath => "two policies are for one path: merge them",

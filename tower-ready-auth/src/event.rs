@@ -110,7 +110,12 @@ impl<'a> Event<'a> {
 }
 
 fn short(path: &str) -> &str {
-    path.get(..256).unwrap_or(path)
+    let end = (0..=256).rev().find(|end| path.is_char_boundary(*end));
+    if path.len() > 256 {
+        &path[..end.unwrap_or(0)]
+    } else {
+        path
+    }
 }
 
 impl EventKind {
@@ -145,5 +150,19 @@ impl<A: OnAuth, B: OnAuth> OnAuth for (A, B) {
     fn on_event(&self, event: &Event<'_>) {
         self.0.on_event(event);
         self.1.on_event(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_a_bound_whatever_it_is_made_of() {
+        assert_eq!(short("/orders"), "/orders");
+        for text in ["a", "\u{e4}", "\u{20ac}", "\u{1f600}"] {
+            let path = format!("/{}", text.repeat(400));
+            assert!((253..=256).contains(&short(&path).len()));
+        }
     }
 }

@@ -1,19 +1,15 @@
 //! Principals where the handlers of axum and tonic look for them.
 
-use crate::Principal;
-#[cfg(any(feature = "axum", feature = "tonic"))]
+use http::Extensions;
+use tower_ready_problem::Problem;
+
 use crate::{
-    Reason,
+    Principal, Reason,
     rejection::{self, Challenge, Demand},
     service::Anonymous,
 };
-#[cfg(any(feature = "axum", feature = "tonic"))]
-use http::Extensions;
-#[cfg(any(feature = "axum", feature = "tonic"))]
-use tower_ready_problem::Problem;
 
 /// Who sent a request, or what to answer: 401 if it passed as nobody, 500 if no layer has looked.
-#[cfg(any(feature = "axum", feature = "tonic"))]
 fn required(extensions: &Extensions) -> Result<&Principal, Problem> {
     Principal::of(extensions).ok_or_else(|| {
         let was_asked = extensions.get::<Anonymous>().is_some();

@@ -118,11 +118,13 @@ mod deferred;
 mod digest;
 mod error;
 mod event;
+#[cfg(any(feature = "axum", feature = "tonic"))]
 mod extract;
 mod future;
 mod jwt;
 mod layer;
 mod lookup;
+mod metadata;
 mod policy;
 mod principal;
 mod reason;
@@ -150,6 +152,7 @@ pub use self::{
     },
     layer::AuthLayer,
     lookup::{Lookup, StoreError},
+    metadata::ResourceMetadata,
     policy::{Policy, PolicyFuture, PolicyLayer, PolicyService, PolicyTable, PolicyTableBuilder},
     principal::{ClaimsError, CredentialKind, Principal, Words},
     reason::Reason,
@@ -157,6 +160,6 @@ pub use self::{
     service::AuthService,
 };
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "jwks-http"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

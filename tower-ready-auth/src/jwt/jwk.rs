@@ -71,6 +71,7 @@ pub(super) fn from_object(jwk: &Object<'_>) -> Result<Key, KeyError> {
 }
 
 /// Whether a JWK shows what belongs to its owner alone.
+#[cfg(feature = "tracing")]
 pub(super) fn is_private(jwk: &Object<'_>) -> bool {
     ["d", "p", "q", "dp", "dq", "qi", "oth"]
         .iter()
