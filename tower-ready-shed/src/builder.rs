@@ -4,7 +4,8 @@ use tower_ready_core::{Head, Instant};
 use tower_ready_problem::{ProblemType, types};
 
 use crate::{
-    Bulkhead, ConfigError, ConfigErrorKind, OnShed, Priority, Queue,
+    Adaptive, Bulkhead, ConfigError, ConfigErrorKind, OnShed, Priority, Queue,
+    adaptive::Learner,
     bulkhead::{Choice, Inner, Predicate, checked_limit},
     gate::{Gate, Shares},
     jitter::Jitter,
@@ -15,6 +16,7 @@ use crate::{
 #[must_use = "nothing is limited until the bulkhead is built"]
 pub struct BulkheadBuilder {
     limit: usize,
+    adaptive: Option<Adaptive>,
     queue: Option<Queue>,
     exempt: Vec<Predicate>,
     priority: Option<Choice>,
@@ -28,6 +30,7 @@ impl BulkheadBuilder {
     pub(crate) fn new() -> Self {
         Self {
             limit: 512,
+            adaptive: None,
             queue: None,
             exempt: Vec::new(),
             priority: None,
@@ -41,6 +44,13 @@ impl BulkheadBuilder {
     /// How many requests are served at a time, to the ends of their bodies. Default: 512.
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Finds the limit from how long answers take, up to their heads, in place of a fixed one.
+    /// Default: the limit is fixed.
+    pub fn adaptive(mut self, adaptive: Adaptive) -> Self {
+        self.adaptive = Some(adaptive);
         self
     }
 
@@ -102,7 +112,16 @@ impl BulkheadBuilder {
     ///
     /// When a setting cannot work, with its name and what to do.
     pub fn build(self) -> Result<Bulkhead, ConfigError> {
-        let limit = checked_limit(self.limit)?;
+        // The first read of the clock takes its time, and is not left to a request.
+        let now = Instant::now();
+        let learner = match self.adaptive {
+            Some(adaptive) => Some(Box::new(Learner::new(adaptive.checked()?, now))),
+            None => None,
+        };
+        let limit = match &learner {
+            Some(learner) => learner.limit(),
+            None => checked_limit(self.limit)?,
+        };
         let shares = match self.priority {
             Some(_) => thousandths(self.shares)?,
             None => Shares::ALL,
@@ -111,10 +130,9 @@ impl BulkheadBuilder {
         if self.retry_after > MOST {
             return Err(ConfigError::new(ConfigErrorKind::RetryAfter));
         }
-        // The first read of the clock takes its time.
-        let _ = Instant::now();
         Ok(Bulkhead(Arc::new(Inner {
             gate: Gate::new(limit, shares),
+            learner,
             exempt: self.exempt,
             priority: self.priority,
             rule,
@@ -145,6 +163,7 @@ impl fmt::Debug for BulkheadBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BulkheadBuilder")
             .field("limit", &self.limit)
+            .field("adaptive", &self.adaptive)
             .field("queue", &self.queue)
             .field("shares", &self.shares)
             .finish_non_exhaustive()

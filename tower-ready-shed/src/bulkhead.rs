@@ -10,6 +10,7 @@ use tower_ready_problem::{Caller, Problem, ProblemType};
 use crate::{
     BulkheadBuilder, ConfigError, ConfigErrorKind, Event, OnShed, Priority, Reason, ShedLayer,
     Stats,
+    adaptive::Learner,
     gate::{Enqueued, Gate},
     jitter::Jitter,
     line::Rule,
@@ -44,6 +45,7 @@ pub(crate) type Choice = Box<dyn Fn(&Head<'_>) -> Priority + Send + Sync>;
 
 pub(crate) struct Inner {
     pub(crate) gate: Gate,
+    pub(crate) learner: Option<Box<Learner>>,
     pub(crate) exempt: Vec<Predicate>,
     pub(crate) priority: Option<Choice>,
     pub(crate) rule: Option<Rule>,
@@ -83,7 +85,8 @@ impl Bulkhead {
         self.0.gate.limit() as usize
     }
 
-    /// Sets how many are served at a time, from now on. What is being served goes on.
+    /// Sets how many are served at a time, from now on. What is being served goes on. An
+    /// [adaptive](BulkheadBuilder::adaptive) limit sets itself anew when it has learnt more.
     ///
     /// # Errors
     ///
@@ -153,6 +156,35 @@ impl Inner {
             }
             Enqueued::Full => Decision::Refused(priority, Reason::Full),
         }
+    }
+
+    /// Learns from a call that took so long, and moves the limit if it is time to.
+    #[inline]
+    pub(crate) fn learn(&self, began: Instant, now: Instant) {
+        if let Some(learner) = &self.learner {
+            let limit = learner.learn(began, now, self.gate.taken(), || self.jitter.unit());
+            if let Some(limit) = limit {
+                self.adjust(limit);
+            }
+        }
+    }
+
+    /// The same from a call that was given up.
+    #[cold]
+    pub(crate) fn learn_of_abandoned(&self, began: Instant, now: Instant) {
+        if let Some(learner) = &self.learner
+            && learner.is_slow(began, now)
+        {
+            self.learn(began, now);
+        }
+    }
+
+    #[cold]
+    fn adjust(&self, limit: u32) {
+        self.gate.set_limit(limit);
+        self.observer.on_event(&Event::Adjusted {
+            limit: limit as usize,
+        });
     }
 
     /// The answer to a request that is turned away.

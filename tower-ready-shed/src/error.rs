@@ -22,6 +22,12 @@ pub enum ConfigErrorKind {
     MaxWait,
     /// Shares that are no parts of a whole, or that favour what is less important.
     Shares,
+    /// The bounds of an adaptive limit are out of order.
+    Limits,
+    /// A tolerance that tolerates nothing, or everything.
+    Tolerance,
+    /// An adaptive limit that is never reconsidered, or always being measured.
+    Interval,
     /// A time to come back after that nobody waits for.
     RetryAfter,
 }
@@ -54,6 +60,18 @@ impl fmt::Display for ConfigError {
                  the queue out"
             }
             ConfigErrorKind::Shares => "shares: they are not in order: use 0 < low <= normal <= 1",
+            ConfigErrorKind::Limits => {
+                "adaptive: its limits are out of order: use 0 < least <= initial <= most, below two \
+                 billion"
+            }
+            ConfigErrorKind::Tolerance => {
+                "adaptive: the tolerance is below 1 or above 100, or no answer is quick enough: use \
+                 a tolerance of about 1.25, or a time that answers may take"
+            }
+            ConfigErrorKind::Interval => {
+                "adaptive: the interval is zero, or more than a tenth of probe_every: use some 100 \
+                 ms, and some seconds"
+            }
             ConfigErrorKind::RetryAfter => {
                 "retry_after: it is longer than a day: use about the time that a burst lasts"
             }

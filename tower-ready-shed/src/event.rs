@@ -24,6 +24,12 @@ pub enum Event<'a> {
         /// How many may be.
         limit: usize,
     },
+    /// An adaptive limit has moved.
+    #[non_exhaustive]
+    Adjusted {
+        /// How many may be served from now on.
+        limit: usize,
+    },
 }
 
 /// Why a request was turned away.

@@ -19,10 +19,15 @@ impl Jitter {
         }
     }
 
+    /// A random number from 0 to 1.
+    pub(crate) fn unit(&self) -> f64 {
+        let random = self.state.hash_one(self.turn.fetch_add(1, Relaxed));
+        (random >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// From half of it to one and a half.
     pub(crate) fn around(&self, time: Duration) -> Duration {
-        let random = self.state.hash_one(self.turn.fetch_add(1, Relaxed));
-        time / 2 + time.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64)
+        time / 2 + time.mul_f64(self.unit())
     }
 }
 

@@ -42,8 +42,35 @@
 //!    first, and nobody waits for long. Who waits longest has the caller that is most likely gone.
 //! 5. [Priorities](BulkheadBuilder::priority) keep a part of the slots for what is important, and
 //!    the front of the queue. [Exempt](BulkheadBuilder::exempt) requests are served in any case.
-//! 6. The [limit](Bulkhead::set_limit) may be changed at any time. More slots go to those that wait;
-//!    fewer are taken from nobody.
+//! 6. The limit is fixed or [adaptive](BulkheadBuilder::adaptive), and [may be](Bulkhead::set_limit)
+//!    changed at any time. More slots go to those that wait; fewer are taken from nobody.
+//!
+//! # A limit that finds itself
+//!
+//! [`Adaptive`] takes the place of a fixed limit where nobody knows it, or where it changes: with the
+//! machine, the data, the neighbours. It learns from how long answers take to their heads. Refusals,
+//! failures and calls that were given up early teach it nothing; those that were given up when they
+//! were slow already do. It does not grow while nobody comes near it.
+//!
+//! Below, a service of 20 workers, each of which needs 10 ms for a call, half of that exponentially
+//! distributed, under a multiple of the load that it can bear. Of each limit: how much of its
+//! capacity it gives to calls that it answers, and how long 99 % of these take at most; without any
+//! load that is 28 ms. The table is made by a simulation, which is a test of this crate.
+//!
+//! | limit | half | just as much | twice | ten times |
+//! |---|---|---|---|---|
+//! | nothing | 51 %, 27 ms | 100 %, 108 ms | 100 %, 7440 ms | 100 %, 13414 ms |
+//! | 20 | 50 %, 28 ms | 84 %, 28 ms | 95 %, 28 ms | 99 %, 28 ms |
+//! | 100 | 51 %, 27 ms | 99 %, 55 ms | 100 %, 68 ms | 100 %, 69 ms |
+//! | `aimd`, 12 ms | 50 %, 28 ms | 95 %, 31 ms | 100 %, 31 ms | 100 %, 31 ms |
+//! | `vegas` | 50 %, 28 ms | 93 %, 30 ms | 99 %, 30 ms | 99 %, 30 ms |
+//! | `gradient` | 50 %, 28 ms | 95 %, 31 ms | 99 %, 32 ms | 99 %, 33 ms |
+//!
+//! A fixed limit that turns away at once is what tower's `LoadShed` over its `ConcurrencyLimit` is.
+//! The right one does as well as those that find it, and stays what it is when the service does not:
+//! in the same simulation a [gradient](Adaptive::gradient) finds another number of workers within
+//! three seconds, and another time of service when it is [measured](Adaptive::probe_every) again.
+//! Two instances in front of one service share it.
 //!
 //! # What a caller sees
 //!
@@ -84,6 +111,7 @@
 //! | `waited` | no slot came in time |
 //! | `evicted` | a place in the queue went to somebody else |
 //! | `left` (numbers alone) | a caller left the queue |
+//! | `Adjusted` (an event alone) | an adaptive limit has moved |
 //!
 //! [`Bulkhead::in_flight`], [`Bulkhead::queued`] and [`Bulkhead::limit`] are for gauges.
 //!
@@ -93,6 +121,7 @@
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
+mod adaptive;
 mod body;
 mod builder;
 mod bulkhead;
@@ -112,6 +141,7 @@ mod stats;
 mod wait;
 
 pub use self::{
+    adaptive::Adaptive,
     body::ShedBody,
     builder::BulkheadBuilder,
     bulkhead::Bulkhead,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
-use tower_ready_shed::{Bulkhead, BulkheadBuilder, ConfigErrorKind, Priority, Queue};
+use tower_ready_shed::{Adaptive, Bulkhead, BulkheadBuilder, ConfigErrorKind, Priority, Queue};
 use tower_ready_testing::{
     alloc,
     contract::{self, Contract},
@@ -34,6 +34,13 @@ fn full() -> Bulkhead {
 async fn a_request_that_finds_a_slot_is_let_through_as_it_is() {
     contract::check(|| bulkhead().layer()).await;
     contract::check(|| bulkhead().layer().enabled(false)).await;
+    let adaptive = || {
+        Bulkhead::builder()
+            .adaptive(Adaptive::gradient().least(20))
+            .build()
+            .unwrap()
+    };
+    contract::check(|| adaptive().layer()).await;
     let queue = || Bulkhead::builder().queue(Queue::new(10, Duration::from_secs(1)));
     contract::check(|| {
         queue()
@@ -86,7 +93,8 @@ fn nothing_is_allocated_for_a_request_that_finds_a_slot() {
         .queue(Queue::new(10, Duration::from_secs(1)))
         .priority(|_| Priority::Normal)
         .exempt(|head| head.uri().path() == "/livez");
-    for bulkhead in [bulkhead(), all.build().unwrap()] {
+    let adaptive = Bulkhead::builder().adaptive(Adaptive::gradient());
+    for bulkhead in [bulkhead(), all.build().unwrap(), adaptive.build().unwrap()] {
         assert_eq!(call(&bulkhead).count, 0);
     }
 }
@@ -103,7 +111,45 @@ fn settings_that_cannot_work_are_refused() {
     let queue = |length, millis| build().queue(Queue::new(length, Duration::from_millis(millis)));
     let shares = |low, normal| build().priority(|_| Priority::Low).shares(low, normal);
     let day = Duration::from_secs(24 * 60 * 60);
-    let cases: [(BulkheadBuilder, _, _); 9] = [
+    let adaptive = |adaptive| build().adaptive(adaptive);
+    let gradient = Adaptive::gradient;
+    let never = Duration::ZERO;
+    let cases: [(BulkheadBuilder, _, _); 16] = [
+        (
+            adaptive(gradient().least(0)),
+            ConfigErrorKind::Limits,
+            "adaptive",
+        ),
+        (
+            adaptive(gradient().least(30)),
+            ConfigErrorKind::Limits,
+            "adaptive",
+        ),
+        (
+            adaptive(gradient().most(usize::MAX)),
+            ConfigErrorKind::Limits,
+            "adaptive",
+        ),
+        (
+            adaptive(gradient().tolerance(0.9)),
+            ConfigErrorKind::Tolerance,
+            "adaptive",
+        ),
+        (
+            adaptive(Adaptive::aimd(never)),
+            ConfigErrorKind::Tolerance,
+            "adaptive",
+        ),
+        (
+            adaptive(gradient().interval(never)),
+            ConfigErrorKind::Interval,
+            "adaptive",
+        ),
+        (
+            adaptive(gradient().probe_every(never)),
+            ConfigErrorKind::Interval,
+            "adaptive",
+        ),
         (build().limit(0), ConfigErrorKind::Limit, "limit"),
         (
             build().limit(u32::MAX as usize),
