@@ -6,7 +6,7 @@ use http::Request;
 use tower::{limit::ConcurrencyLimitLayer, load_shed::LoadShedLayer};
 use tower_layer::Layer;
 use tower_ready_benches::{Cases, NoOp, call};
-use tower_ready_shed::{Bulkhead, Priority, Queue};
+use tower_ready_shed::{Adaptive, Bulkhead, Priority, Queue};
 use tower_service::Service;
 
 use crate::requests::{get, grpc};
@@ -18,6 +18,8 @@ pub(crate) fn cases(cases: &mut Cases) {
         .priority(|_| Priority::Normal)
         .exempt(|head| head.uri().path() == "/livez");
     let all = all.build().expect("it is valid");
+    let adaptive = Bulkhead::builder().adaptive(Adaptive::gradient().least(20));
+    let adaptive = adaptive.build().expect("it is valid");
     let peer = ConcurrencyLimitLayer::new(512);
     let both = LoadShedLayer::new();
     cases
@@ -27,6 +29,10 @@ pub(crate) fn cases(cases: &mut Cases) {
         .ours(
             "queue, priority, exemption",
             call(&get(), all.layer().layer(NoOp)),
+        )
+        .ours(
+            "an adaptive limit",
+            call(&get(), adaptive.layer().layer(NoOp)),
         )
         .peer("tower ConcurrencyLimit", call(&get(), peer.layer(NoOp)))
         .peer(
