@@ -77,8 +77,15 @@ impl Key for Global {
 
 impl Key for Header {
     fn write(&self, head: &Head<'_>, key: &mut KeyBuf) -> Found {
-        let mut values = head.headers().get_all(&self.0).iter();
-        match (values.next(), values.next()) {
+        let headers = head.headers();
+        // In a map with as many values as names nobody came twice.
+        let (first, second) = if headers.len() == headers.keys_len() {
+            (headers.get(&self.0), None)
+        } else {
+            let mut values = headers.get_all(&self.0).iter();
+            (values.next(), values.next())
+        };
+        match (first, second) {
             (Some(value), None) => {
                 key.put(value.as_bytes());
                 Found::Key

@@ -5,7 +5,7 @@
 use loom::{sync::Arc, thread};
 
 use super::*;
-use crate::Quota;
+use crate::{KeyHash, Quota};
 
 static ONE: Quota = Quota::per_hour(1);
 static TWO: Quota = Quota::per_hour(2);

@@ -7,7 +7,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Quota, store::table::WAYS};
+use crate::{KeyHash, Quota, store::table::WAYS};
 
 const START: u64 = 86_400_000_000_000;
 

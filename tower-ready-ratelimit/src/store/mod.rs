@@ -2,6 +2,7 @@
 
 mod memory;
 mod table;
+mod take;
 
 use std::{error::Error, fmt, time::Duration};
 
