@@ -95,24 +95,30 @@ impl Auth {
     ) -> Result<Principal, Problem> {
         match result {
             Ok(principal) => {
-                let id = RequestId::of(head.headers());
-                let event = || {
-                    let mut event = Event::new(EventKind::Admitted, head, id.as_ref());
-                    event.principal = Some(&principal);
-                    event
-                };
                 #[cfg(feature = "tracing")]
-                if tracing::enabled!(target: "tower_ready_auth::audit", tracing::Level::DEBUG) {
-                    event().log();
-                }
-                if let Some(observer) = &self.0.observer {
-                    let mut event = event();
-                    event.source = self.0.source(head);
-                    observer.on_event(&event);
+                let is_logged =
+                    tracing::enabled!(target: "tower_ready_auth::audit", tracing::Level::DEBUG);
+                #[cfg(not(feature = "tracing"))]
+                let is_logged = false;
+                if is_logged || self.0.observer.is_some() {
+                    self.tell_of(head, &principal);
                 }
                 Ok(principal)
             }
             Err(error) => Err(self.refuse(head, &error, None)),
+        }
+    }
+
+    #[cold]
+    fn tell_of(&self, head: &Head<'_>, principal: &Principal) {
+        let id = RequestId::of(head.headers());
+        let mut event = Event::new(EventKind::Admitted, head, id.as_ref());
+        event.principal = Some(principal);
+        event.source = self.0.source(head);
+        #[cfg(feature = "tracing")]
+        event.log();
+        if let Some(observer) = &self.0.observer {
+            observer.on_event(&event);
         }
     }
 

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwapOption;
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -255,6 +256,7 @@ impl JwtVerifierBuilder {
             cache: (self.cached > 0).then(|| Cache::new(self.cached)),
             read_claims: self.read_claims,
             clock: self.clock,
+            memo: ArcSwapOption::empty(),
         }))
     }
 }

@@ -147,6 +147,15 @@ impl KeySet {
             .take(MAX_TRIES)
     }
 
+    /// The place of the one key to try for a token, if there is just one.
+    pub(crate) fn only(&self, id: Option<&str>, algorithm: Algorithm) -> Option<usize> {
+        let mut candidates = self.candidates(id, algorithm);
+        let (Some(only), None) = (candidates.next(), candidates.next()) else {
+            return None;
+        };
+        self.keys().position(|key| std::ptr::eq(key, only))
+    }
+
     /// Whether there are secrets alone in it.
     pub(crate) fn is_all_secret(&self) -> bool {
         self.0.all_secret

@@ -1,9 +1,9 @@
 use std::{any::Any, fmt, sync::Arc};
 
-use arc_swap::Guard;
+use arc_swap::{ArcSwapOption, Guard};
 
 use super::{
-    JwtVerifierBuilder, KeySource, TokenError,
+    Algorithm, JwtVerifierBuilder, Key, KeySource, TokenError,
     algorithm::Algorithms,
     base64url,
     cache::{Cache, Checked},
@@ -49,6 +49,18 @@ pub(super) struct Inner {
     pub(super) cache: Option<Cache>,
     pub(super) read_claims: Option<ReadClaims>,
     pub(super) clock: Clock,
+    pub(super) memo: ArcSwapOption<Memo>,
+}
+
+/// The header of a token that was good. Those of one issuer are alike, letter for letter, so the
+/// next one need not be read again.
+pub(super) struct Memo {
+    header: Box<[u8]>,
+    generation: u64,
+    algorithm: Algorithm,
+    /// The place in the set of the one key that such a header means.
+    key: usize,
+    is_access_token: bool,
 }
 
 // === impl JwtVerifier ===
@@ -151,19 +163,7 @@ impl Inner {
         compact: &Compact<'_>,
         now: Millis,
     ) -> Result<Checked, TokenError> {
-        let mut room = Room::new();
-        let header = base64url::decode_into(compact.header, &mut room.header);
-        let header = Header::parse(header.ok_or(Reason::MalformedToken)?)?;
-        let is_access_token = self.rules.kind.check_header(&header)?;
-        let signature = base64url::decode_into(compact.signature, &mut room.signature);
-        let signed = Signed {
-            algorithm: header.algorithm,
-            key_id: header.key_id.as_deref(),
-            signed: compact.signed,
-            signature: signature.ok_or(Reason::MalformedToken)?,
-        };
-        let key = signed.verify(&snapshot.keys, self.algorithms)?;
-
+        let (key, is_access_token) = self.check_signature(snapshot, compact)?;
         let payload = compact.decode_payload()?;
         let claims = Object::parse(&payload).ok_or(Reason::MalformedToken)?;
         let (mut principal, window) = self.rules.check(&claims, now)?;
@@ -184,6 +184,54 @@ impl Inner {
             generation: snapshot.generation,
             at: now,
         })
+    }
+}
+
+impl Inner {
+    /// The key that made the signature, and whether the header says that this is an access token.
+    fn check_signature<'k>(
+        &self,
+        snapshot: &'k Snapshot,
+        compact: &Compact<'_>,
+    ) -> Result<(&'k Key, bool), TokenError> {
+        let mut room = Room::new();
+        let signature = base64url::decode_into(compact.signature, &mut room.signature);
+        let signature = signature.ok_or(Reason::MalformedToken)?;
+        let memo = self.memo.load();
+        let known = memo.as_ref().filter(|memo| {
+            memo.generation == snapshot.generation && *memo.header == *compact.header
+        });
+        if let Some(memo) = known
+            && let Some(key) = snapshot.keys.keys().nth(memo.key)
+        {
+            let is_good = key.verifies(memo.algorithm, compact.signed, signature);
+            let good = is_good.then_some((key, memo.is_access_token));
+            return good.ok_or_else(|| Reason::BadSignature.into());
+        }
+
+        let header = base64url::decode_into(compact.header, &mut room.header);
+        let header = Header::parse(header.ok_or(Reason::MalformedToken)?)?;
+        let is_access_token = self.rules.kind.check_header(&header)?;
+        let signed = Signed {
+            algorithm: header.algorithm,
+            key_id: header.key_id.as_deref(),
+            signed: compact.signed,
+            signature,
+        };
+        let key = signed.verify(&snapshot.keys, self.algorithms)?;
+        let is_old = |memo: &Arc<Memo>| memo.generation != snapshot.generation;
+        if memo.as_ref().is_none_or(is_old)
+            && let Some(place) = snapshot.keys.only(signed.key_id, signed.algorithm)
+        {
+            self.memo.store(Some(Arc::new(Memo {
+                header: compact.header.into(),
+                generation: snapshot.generation,
+                algorithm: header.algorithm,
+                key: place,
+                is_access_token,
+            })));
+        }
+        Ok((key, is_access_token))
     }
 }
 

@@ -286,3 +286,30 @@ proptest! {
         prop_assert!(hmac_verifier().verify(token.as_bytes()).is_err());
     }
 }
+
+/// The header of a good token is remembered, to save reading it; that must open nothing.
+#[test]
+fn a_header_that_was_good_once_proves_nothing() {
+    let verifier = hmac_verifier();
+    for _ in 0..3 {
+        verifier.verify(HMAC.of("alice", "a").as_bytes()).unwrap();
+        let stranger = Signer::Hmac(aws_lc_rs::hmac::HMAC_SHA256, "HS256", vec![9; 32]);
+        assert_eq!(
+            reason(&verifier, stranger.of("alice", "a")),
+            Reason::BadSignature
+        );
+        let other = HMAC.token_with(&json!({"typ": "dpop+jwt"}), &with(&[]));
+        assert_eq!(reason(&verifier, other), Reason::WrongType);
+        let at = HMAC.token_with(&json!({"typ": "at+jwt"}), &with(&[("nonce", json!("n"))]));
+        verifier.verify(at.as_bytes()).unwrap();
+        let id = HMAC.token(&with(&[("nonce", json!("n"))]));
+        assert_eq!(reason(&verifier, id), Reason::WrongType);
+    }
+    // Without a key id each key of the set may be meant, so nothing is remembered.
+    let second = Signer::ec("P-256");
+    let keys = key_set(&[EC.jwk(Some("a")), second.jwk(Some("b"))]);
+    let verifier = builder(&EC).keys(keys).cache(0).build().unwrap();
+    for signer in [&*EC, &second, &*EC, &second] {
+        verifier.verify(signer.of("alice", "a").as_bytes()).unwrap();
+    }
+}
