@@ -6,6 +6,7 @@
     reason = "a bench reports its own failures by panicking"
 )]
 
+mod breaker;
 mod core;
 mod deadline;
 mod problem;
@@ -14,6 +15,7 @@ mod shed;
 
 fn main() {
     tower_ready_benches::main(&[
+        ("breaker", breaker::cases),
         ("core", core::cases),
         ("deadline", deadline::cases),
         ("problem", problem::cases),

@@ -1,0 +1,131 @@
+//! What a second thread costs: `cargo bench -p tower-ready-benches --bench contention`.
+//!
+//! Each line is one thing that all threads share, in nanoseconds for one turn of one thread: alone,
+//! and while another thread does the same. Threads work in slices of some microseconds; of those
+//! slices count in which the other thread was at work all the time, and of them the median. So a
+//! machine that does something else as well takes slices away, but does not change what they show.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, and reports its own failures by panicking"
+)]
+
+use std::{env, hint::black_box, sync::Arc, thread, time::Duration};
+
+use failsafe::{Config, failure_policy};
+use recloser::Recloser;
+use tower_ready_breaker::Breaker;
+use tower_ready_core::Instant;
+
+const TURNS: u32 = 200;
+const ALONE: Duration = Duration::from_millis(200);
+/// Long, since two threads of a busy machine seldom have a processor each at the same time.
+const TOGETHER: Duration = Duration::from_secs(3);
+
+fn main() {
+    if !env::args().any(|arg| arg == "--bench") {
+        return; // of `cargo test`
+    }
+    println!("| breaker, closed | alone | two threads | factor |");
+    println!("|---|---:|---:|---:|");
+    let breaker = Breaker::builder("bench").build().unwrap();
+    line("failure rate", move || {
+        breaker.try_acquire().unwrap().success()
+    });
+    let builder = Breaker::builder("bench").slow_calls(Duration::from_secs(1), 0.5);
+    let breaker = builder.slow_in_flight(false).build().unwrap();
+    line("and slow calls", move || {
+        breaker.try_acquire().unwrap().success()
+    });
+    let builder = Breaker::builder("bench").slow_calls(Duration::from_secs(1), 0.5);
+    let breaker = builder.build().unwrap();
+    line("and slow calls in flight", move || {
+        breaker.try_acquire().unwrap().success()
+    });
+    let failsafe = Config::new().build();
+    line("[failsafe, default]", move || {
+        if failsafe.is_call_permitted() {
+            failsafe.on_success();
+        }
+    });
+    let policy = failure_policy::consecutive_failures(5, std::iter::repeat(Duration::from_secs(1)));
+    let failsafe = Config::new().failure_policy(policy).build();
+    line("[failsafe, in a row]", move || {
+        if failsafe.is_call_permitted() {
+            failsafe.on_success();
+        }
+    });
+    let recloser = Recloser::default();
+    line("[recloser]", move || {
+        black_box(recloser.call(|| Ok::<_, ()>(1))).unwrap();
+    });
+}
+
+fn line(name: &str, turn: impl Fn() + Send + Sync + 'static) {
+    let turn = Arc::new(turn);
+    let alone = median(slices(&*turn, ALONE).iter().map(Slice::nanos).collect());
+    let other = thread::spawn({
+        let turn = Arc::clone(&turn);
+        move || slices(&*turn, TOGETHER)
+    });
+    let (mine, other) = (slices(&*turn, TOGETHER), other.join().unwrap());
+    let together = median(shared(&mine, &other));
+    println!(
+        "| {name} | {alone:.1} | {together:.1} | {:.2} |",
+        together / alone
+    );
+}
+
+#[derive(Clone, Copy)]
+struct Slice {
+    start: Instant,
+    end: Instant,
+}
+
+impl Slice {
+    fn nanos(&self) -> f64 {
+        self.end.since(self.start).as_nanos() as f64 / f64::from(TURNS)
+    }
+}
+
+fn slices(turn: &(impl Fn() + Sync), time: Duration) -> Vec<Slice> {
+    let mut slices = Vec::with_capacity(1 << 20);
+    let stop = Instant::now() + time;
+    loop {
+        let start = Instant::now();
+        for _ in 0..TURNS {
+            turn();
+        }
+        let end = Instant::now();
+        slices.push(Slice { start, end });
+        if end >= stop {
+            return slices;
+        }
+    }
+}
+
+/// The slices during which the other thread was at work, and not kept from it.
+fn shared(mine: &[Slice], other: &[Slice]) -> Vec<f64> {
+    let usual = median(other.iter().map(Slice::nanos).collect());
+    let at_work = |moment: Instant| {
+        let at = other.partition_point(|slice| slice.end < moment);
+        other
+            .get(at)
+            .filter(|slice| slice.start <= moment && slice.nanos() < 4.0 * usual)
+    };
+    let whole = |slice: &&Slice| {
+        let ends = (at_work(slice.start), at_work(slice.end));
+        let (Some(first), Some(last)) = ends else {
+            return false;
+        };
+        // As many slices of the other lie between as there is time for.
+        last.end.since(first.start) < slice.end.since(slice.start) * 4
+    };
+    mine.iter().filter(whole).map(Slice::nanos).collect()
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
+}
