@@ -30,6 +30,7 @@ pin_project! {
 }
 
 impl<B: Body, G: Guard> GuardedBody<B, G> {
+    #[inline]
     pub(super) fn new(headers: &HeaderMap, inner: B, mut guard: Armed<G>, head_only: bool) -> Self {
         if head_only || inner.is_end_stream() {
             guard.end(End::Complete);

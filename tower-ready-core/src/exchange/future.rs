@@ -29,6 +29,7 @@ impl<F, G: Guard> GuardedFuture<F, G> {
     ///
     /// The method matters because a host drops the body of an answer to `HEAD` without a look at
     /// it, and that is no exchange cut short.
+    #[inline]
     pub fn new(method: &Method, inner: F, guard: G) -> Self {
         Self {
             inner,
@@ -77,6 +78,7 @@ where
 }
 
 /// RFC 9110 §6.4.1: these answers end with their head.
+#[inline]
 fn has_no_body(status: StatusCode) -> bool {
     status.is_informational()
         || status == StatusCode::NO_CONTENT

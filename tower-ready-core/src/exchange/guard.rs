@@ -52,6 +52,7 @@ impl<G: Guard> Armed<G> {
         self.guard.as_mut()
     }
 
+    #[inline]
     pub(super) fn end(&mut self, end: End<'_>) {
         if let Some(guard) = self.guard.take() {
             guard.end(end);
@@ -59,6 +60,7 @@ impl<G: Guard> Armed<G> {
     }
 
     /// Moves the guard on, so that dropping `self` means nothing any more.
+    #[inline]
     pub(super) fn take(&mut self) -> Self {
         Self {
             guard: self.guard.take(),
@@ -70,6 +72,7 @@ impl<G: Guard> Armed<G> {
     ///
     /// A panic is told at once. Were it left to `Drop`, a layer further out that catches the panic
     /// and drops the future in peace would make it look like a client that went away.
+    #[inline]
     pub(super) fn poll<T>(&mut self, poll: impl FnOnce() -> T) -> T {
         let mut unwinding = OnUnwind {
             armed: self,
