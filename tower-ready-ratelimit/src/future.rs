@@ -37,6 +37,7 @@ pin_project! {
 pin_project! {
     #[project = KindProj]
     enum Kind<F, W> {
+        Bare { #[pin] future: F },
         Plain { #[pin] future: F, lines: Lines },
         Noted { #[pin] future: F, note: Note },
         Watched { #[pin] future: GuardedFuture<F, Ending>, note: Note },
@@ -66,6 +67,13 @@ where
     S: Service<Request<B>>,
     St: Store,
 {
+    #[inline]
+    pub(crate) const fn bare(future: S::Future) -> Self {
+        Self {
+            kind: Kind::Bare { future },
+        }
+    }
+
     #[inline]
     pub(crate) const fn plain(future: S::Future, lines: Lines) -> Self {
         Self {
@@ -172,7 +180,8 @@ impl<S, B, St: Store> Held<S, B, St> {
                 Step::Pass(_) | Step::Refuse(_) => return Poll::Ready(()),
                 Step::Fetch(fetch) => {
                     ready!(fetch.as_mut().poll(cx));
-                    self.limiter.decide(&Head::of(&self.request), false)
+                    self.limiter
+                        .decide_at_length(&Head::of(&self.request), false)
                 }
                 Step::Later(later) => ready!(later.as_mut().poll(cx)),
             };
@@ -193,6 +202,10 @@ where
         loop {
             let mut kind = self.as_mut().project().kind;
             let next = match kind.as_mut().project() {
+                KindProj::Bare { future } => {
+                    let response = ready!(future.poll(cx))?;
+                    return Poll::Ready(Ok(response.map(RateLimitBody::inner)));
+                }
                 KindProj::Plain { future, lines } => {
                     let mut response = ready!(future.poll(cx))?;
                     if !lines.is_none() {
@@ -244,7 +257,7 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.kind {
-            Kind::Plain { .. } | Kind::Noted { .. } | Kind::Watched { .. } => {
+            Kind::Bare { .. } | Kind::Plain { .. } | Kind::Noted { .. } | Kind::Watched { .. } => {
                 "RateLimitFuture::Inner(..)"
             }
             Kind::Answer { .. } => "RateLimitFuture::Answer(..)",

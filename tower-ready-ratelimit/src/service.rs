@@ -12,7 +12,6 @@ use tower_service::Service;
 use crate::{
     Head, RateLimitBody, RateLimitFuture, RateLimiter,
     decide::{Pass, Refusal, Step},
-    fields::Lines,
     limiter::Shared,
     policy::Predicate,
     store::{MemoryStore, Store},
@@ -80,29 +79,31 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let head = Head::of(&request);
-        if self.condition.as_ref().is_some_and(|holds| !holds(&head)) {
-            return RateLimitFuture::plain(self.inner.call(request), Lines::None);
-        }
-        match self.limiter.0.decide(&head, true) {
-            // The usual case first and apart, so that nothing large is moved for the others' sake.
-            Step::Pass(Pass {
-                lines,
-                after: None,
-                decision: None,
-            }) => RateLimitFuture::plain(self.inner.call(request), lines),
-            step => self.call_unusual(request, step),
+        let passes_by = self.condition.as_ref().is_some_and(|holds| !holds(&head));
+        let decided = if passes_by {
+            Ok(())
+        } else {
+            self.limiter.0.decide(&head)
+        };
+        match decided {
+            Ok(()) => RateLimitFuture::bare(self.inner.call(request)),
+            Err(step) => self.call_decided(request, step),
         }
     }
 }
 
 impl<S, St: Store> RateLimitService<S, St> {
-    #[cold]
     #[inline(never)]
-    fn call_unusual<B>(&mut self, request: Request<B>, step: Step<St>) -> RateLimitFuture<S, B, St>
+    fn call_decided<B>(&mut self, request: Request<B>, step: Step<St>) -> RateLimitFuture<S, B, St>
     where
         S: Service<Request<B>> + Clone,
     {
         match step {
+            Step::Pass(Pass {
+                lines,
+                after: None,
+                decision: None,
+            }) => RateLimitFuture::plain(self.inner.call(request), lines),
             Step::Pass(pass) => RateLimitFuture::pass(&mut self.inner, request, pass),
             Step::Refuse(refusal) => {
                 // The inner service made itself ready for a request that will not come; a clone

@@ -53,27 +53,36 @@ enum Gathered {
 }
 
 impl<St: Store> Shared<St> {
-    #[inline(always)]
-    pub(crate) fn decide(&self, head: &Head<'_>, fetch: bool) -> Step<St> {
+    /// Decides. That a request passes and leaves nothing to do is told by no value at all: then
+    /// nothing large is made only to be thrown away.
+    #[inline]
+    pub(crate) fn decide(&self, head: &Head<'_>) -> Result<(), Step<St>> {
         match &*self.rules {
             [rule] if self.is_simple => self.decide_simply(rule, head),
-            [_, _] => self.decide_among::<2>(head, fetch),
+            _ => Err(self.decide_at_length(head, true)),
+        }
+    }
+
+    /// Decides, with room for the policies that there are.
+    pub(crate) fn decide_at_length(&self, head: &Head<'_>, fetch: bool) -> Step<St> {
+        match self.rules.len() {
+            0..=2 => self.decide_among::<2>(head, fetch),
             _ => self.decide_among::<8>(head, fetch),
         }
     }
 
     /// One policy of a quota that ends with the decision: what most limiters are, without the
     /// detour that a set takes.
-    #[inline(always)]
-    fn decide_simply(&self, rule: &Rule, head: &Head<'_>) -> Step<St> {
+    #[inline]
+    fn decide_simply(&self, rule: &Rule, head: &Head<'_>) -> Result<(), Step<St>> {
         if !rule.applies(head) {
-            return Step::Pass(Pass::nothing());
+            return Ok(());
         }
         let now = Instant::now();
         let key = match rule.who(head) {
             Who::Key(key) => key,
-            Who::Nobody => return Step::Pass(Pass::nothing()),
-            Who::Unknown => return Step::Refuse(self.refuse_unknown(rule)),
+            Who::Nobody => return Ok(()),
+            Who::Unknown => return Err(Step::Refuse(self.refuse_unknown(rule))),
         };
         // Borrowed, not copied: a copy of what was written word by word just now makes the
         // processor wait for all of its words.
@@ -88,10 +97,10 @@ impl<St: Store> Shared<St> {
         let taking = self.store.take(now, &demand, &mut reading);
         if let (Taking::Done(true), Fields::None) = (&taking, self.fields) {
             rule.counters.allowed.add_one();
-            return Step::Pass(Pass::nothing());
+            return Ok(());
         }
         let [demand] = &demand;
-        self.conclude_simply(now, demand, &reading, taking)
+        Err(self.conclude_simply(now, demand, &reading, taking))
     }
 
     #[inline(never)]
