@@ -48,7 +48,7 @@ impl<S, Q> ShedFuture<S, Q>
 where
     S: Service<Request<Q>>,
 {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn call(service: &mut S, request: Request<Q>, slot: Slot) -> Self {
         Self {
             kind: call(service, request, slot),
@@ -79,7 +79,7 @@ where
     }
 }
 
-#[inline]
+#[inline(always)]
 fn call<S, Q, W>(service: &mut S, request: Request<Q>, slot: Slot) -> Kind<S::Future, W>
 where
     S: Service<Request<Q>>,
