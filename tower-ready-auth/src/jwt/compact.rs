@@ -26,15 +26,27 @@ pub(crate) struct Room {
 }
 
 impl<'a> Compact<'a> {
-    /// Splits a token, in one look at its bytes and without a copy.
-    pub(crate) fn split(token: &'a [u8], max: usize) -> Result<Self, TokenError> {
+    /// Whether a token has the length and the dots of one, which takes one look at its bytes, many
+    /// at a time.
+    pub(crate) fn check_shape(token: &[u8], max: usize) -> Result<(), TokenError> {
         if token.len() > max {
             return Err(Reason::TooLong.into());
         }
-        // A token of many dots is given up at the third: five parts would be an encrypted one.
-        let mut dots = token.iter().enumerate().filter(|(_, byte)| **byte == b'.');
-        let (Some((first, _)), Some((second, _)), None) = (dots.next(), dots.next(), dots.next())
-        else {
+        // Five parts would be an encrypted one.
+        let dots = token.iter().filter(|byte| **byte == b'.').count();
+        (dots == 2)
+            .then_some(())
+            .ok_or_else(|| Reason::MalformedToken.into())
+    }
+
+    /// Splits a token, without a copy.
+    pub(crate) fn split(token: &'a [u8], max: usize) -> Result<Self, TokenError> {
+        Self::check_shape(token, max)?;
+        let is_dot = |byte: &u8| *byte == b'.';
+        let (Some(first), Some(second)) = (
+            token.iter().position(is_dot),
+            token.iter().rposition(is_dot),
+        ) else {
             return Err(Reason::MalformedToken.into());
         };
         let it = Self {
