@@ -1,0 +1,191 @@
+//! A client's stack, retry and breaker and a timeout for each attempt, over real sockets to servers
+//! that fail in every way that servers do.
+
+mod support;
+
+use std::{future, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use support::builder;
+use tower::{
+    BoxError, Service, ServiceBuilder, ServiceExt,
+    retry::{
+        Policy, Retry,
+        budget::{Budget, TpsBudget},
+    },
+    timeout::Timeout,
+};
+use tower_ready_breaker::{BreakerBody, KeyedBreaker, KeyedBreakerService, State, by_authority};
+use tower_ready_core::{LocalRejection, Outcome};
+use tower_ready_testing::{Server, each_host};
+
+type Transport = Timeout<Client<HttpConnector, Full<Bytes>>>;
+type Stack = Retry<Again, KeyedBreakerService<Transport>>;
+type Answer = Result<Response<BreakerBody<hyper::body::Incoming>>, BoxError>;
+
+/// The recipe: once more after a failure, if the budget allows, but never after a rejection of ours.
+#[derive(Clone)]
+struct Again {
+    left: u32,
+    budget: std::sync::Arc<TpsBudget>,
+}
+
+impl<B> Policy<Request<Full<Bytes>>, Response<B>, BoxError> for Again {
+    type Future = future::Ready<()>;
+
+    fn retry(
+        &mut self,
+        _: &mut Request<Full<Bytes>>,
+        result: &mut Result<Response<B>, BoxError>,
+    ) -> Option<Self::Future> {
+        let failed = match result {
+            // The circuit is open: the same endpoint will not do better a moment later.
+            Ok(answer) if answer.extensions().get::<LocalRejection>().is_some() => return None,
+            Ok(answer) => Outcome::of_status(answer.status(), answer.headers()) == Outcome::Failure,
+            Err(_) => true,
+        };
+        if !failed {
+            self.budget.deposit();
+            return None;
+        }
+        self.left = self.left.checked_sub(1)?;
+        self.budget.withdraw().then(|| future::ready(()))
+    }
+
+    fn clone_request(&mut self, request: &Request<Full<Bytes>>) -> Option<Request<Full<Bytes>>> {
+        Some(request.clone())
+    }
+}
+
+fn stack(breaker: &KeyedBreaker, retries: u32, budget: TpsBudget) -> Stack {
+    ServiceBuilder::new()
+        .retry(Again {
+            left: retries,
+            budget: budget.into(),
+        })
+        .layer(breaker.layer())
+        .timeout(Duration::from_millis(250))
+        .service(Client::builder(TokioExecutor::new()).build_http())
+}
+
+fn breaker() -> KeyedBreaker {
+    builder()
+        .consecutive_failures(4)
+        .abandon_after(Duration::from_millis(100))
+        .open_for([Duration::from_secs(3_600)])
+        .build_keyed(by_authority)
+        .unwrap()
+}
+
+async fn ask(stack: &Stack, address: SocketAddr, path: &str) -> Answer {
+    let uri = format!("http://{address}{path}");
+    let request = Request::get(uri).body(Full::default()).unwrap();
+    stack.clone().ready().await?.call(request).await
+}
+
+/// The answer read to its end, and its status if all of it came.
+async fn whole(stack: &Stack, address: SocketAddr, path: &str) -> Option<StatusCode> {
+    let answer = ask(stack, address, path).await.ok()?;
+    let status = answer.status();
+    answer.into_body().collect().await.ok().map(|_| status)
+}
+
+/// Fails until the circuit opens, is shed, and then is tried and well again.
+async fn opens_sheds_and_closes(server: &Server, fault: &str) {
+    let breaker = breaker();
+    let stack = stack(&breaker, 0, TpsBudget::default());
+    let address = server.address();
+    let circuit = || breaker.key(&address.to_string());
+    for _ in 0..4 {
+        assert_eq!(circuit().state(), State::Closed, "{fault}");
+        assert_ne!(
+            whole(&stack, address, fault).await,
+            Some(StatusCode::OK),
+            "{fault}"
+        );
+    }
+    assert_eq!(circuit().state(), State::Open, "{fault}");
+    let hits = server.hits();
+    for _ in 0..10 {
+        let answer = ask(&stack, address, fault).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key("retry-after"));
+    }
+    assert_eq!(server.hits(), hits, "{fault}");
+
+    circuit().reset();
+    circuit().suspect();
+    for _ in 0..2 {
+        assert_eq!(circuit().state(), State::HalfOpen, "{fault}");
+        assert_eq!(
+            whole(&stack, address, "/probe/a").await,
+            Some(StatusCode::OK)
+        );
+    }
+    assert_eq!(circuit().state(), State::Closed, "{fault}");
+}
+
+each_host! {
+    #[hosts(axum, hyper)]
+    async fn it_survives_every_way_to_fail(host) {
+        let server = host.serve(tower_layer::Identity::new()).await;
+        for fault in [
+            "/probe/a?fail=1&status=500&message=broken",
+            "/probe/a?panic=1",
+            "/probe/a?gated=1",
+            "/probe/stream?chunks=1&ending=BREAK",
+            "/probe/stream?chunks=1&ending=PANIC",
+        ] {
+            opens_sheds_and_closes(&server, fault).await;
+        }
+    }
+
+    #[hosts(axum)]
+    async fn a_rejection_is_not_retried(host) {
+        let server = host.serve(tower_layer::Identity::new()).await;
+        let breaker = breaker();
+        let stack = stack(&breaker, 2, TpsBudget::default());
+        let fault = "/probe/a?fail=1&status=503&message=no";
+        assert_eq!(whole(&stack, server.address(), fault).await.unwrap(), 503);
+        assert_eq!(server.hits(), 3, "each attempt passes the breaker");
+        assert_eq!(whole(&stack, server.address(), fault).await.unwrap(), 503);
+        assert_eq!(server.hits(), 4, "the fourth failure opened the circuit");
+        let circuit = breaker.key(&server.address().to_string());
+        assert_eq!((circuit.state(), circuit.snapshot().rejected), (State::Open, 1));
+        assert_eq!(whole(&stack, server.address(), fault).await.unwrap(), 503);
+        assert_eq!(circuit.snapshot().rejected, 2, "one rejection for one request");
+    }
+
+    #[hosts(axum)]
+    async fn retries_stop_when_their_budget_is_spent(host) {
+        let server = host.serve(tower_layer::Identity::new()).await;
+        let breaker = builder().min_calls(1_000).build_keyed(by_authority).unwrap();
+        let budget = TpsBudget::new(Duration::from_secs(60), 0, 0.0);
+        let stack = stack(&breaker, 5, budget);
+        let fault = "/probe/a?fail=1&status=503&message=no";
+        for hits in 1..=3 {
+            assert_eq!(whole(&stack, server.address(), fault).await.unwrap(), 503);
+            assert_eq!(server.hits(), hits);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_opens_it() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let breaker = breaker();
+    let stack = stack(&breaker, 0, TpsBudget::default());
+    for _ in 0..4 {
+        assert!(ask(&stack, address, "/").await.is_err());
+    }
+    assert_eq!(ask(&stack, address, "/").await.unwrap().status(), 503);
+    assert_eq!(breaker.key(&address.to_string()).state(), State::Open);
+}
