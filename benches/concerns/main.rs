@@ -6,6 +6,7 @@
     reason = "a bench reports its own failures by panicking"
 )]
 
+mod auth;
 mod breaker;
 mod core;
 mod deadline;
@@ -15,6 +16,7 @@ mod shed;
 
 fn main() {
     tower_ready_benches::main(&[
+        ("auth", auth::cases),
         ("breaker", breaker::cases),
         ("core", core::cases),
         ("deadline", deadline::cases),

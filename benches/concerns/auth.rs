@@ -1,0 +1,294 @@
+//! Who is calling: tokens by algorithm, seen before and not, API keys, and those who get in nowhere.
+
+use std::{hint::black_box, time::SystemTime};
+
+use aws_lc_rs::{
+    encoding::AsDer,
+    hmac,
+    rand::SystemRandom,
+    rsa::KeySize,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+        RsaKeyPair,
+    },
+};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Request, header::AUTHORIZATION};
+use jsonwebtoken::{DecodingKey, Validation, crypto::aws_lc::DEFAULT_PROVIDER};
+use serde_json::{Value, json};
+use tower_layer::Layer;
+use tower_ready_auth::{
+    Algorithm, ApiKeys, Auth, AuthLayer, JwtVerifier, Key, MemoryKeys, Policy, RevocationList,
+};
+use tower_ready_benches::{Cases, NoOp, Repeat, call};
+
+use crate::requests::get;
+
+const SECRET: [u8; 32] = [7; 32];
+const ISSUER: &str = "https://issuer.example";
+
+type Sign = dyn Fn(&[u8]) -> Vec<u8>;
+
+/// One algorithm: how to sign, and the key to check with, as ours and as jsonwebtoken's.
+struct Signer {
+    algorithm: Algorithm,
+    sign: Box<Sign>,
+    key: Box<dyn Fn() -> Key>,
+    peer: (jsonwebtoken::Algorithm, DecodingKey),
+}
+
+pub(crate) fn cases(cases: &mut Cases) {
+    let _ = DEFAULT_PROVIDER.install_default();
+    for signer in signers() {
+        tokens(cases, &signer);
+    }
+    api_keys(cases);
+    rejections(cases);
+    policies(cases);
+}
+
+fn tokens(cases: &mut Cases, signer: &Signer) {
+    let token = signer.token();
+    let request = bearer(&token);
+    let (algorithm, key) = signer.peer.clone();
+    let mut validation = Validation::new(algorithm);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&["orders"]);
+    let decode = Repeat::of(move || {
+        jsonwebtoken::decode::<Value>(black_box(&token), &key, &validation).unwrap()
+    });
+    let group = cases
+        .over(
+            signer.algorithm.name(),
+            "a no-op service",
+            call(&request, NoOp),
+        )
+        .ours(
+            "AuthLayer, a new token",
+            call(&request, AuthLayer::new(signer.verifier(0)).layer(NoOp)),
+        );
+    if !signer.algorithm.is_symmetric() {
+        group.ours(
+            "AuthLayer, a token seen before",
+            call(&request, AuthLayer::new(signer.verifier(100)).layer(NoOp)),
+        );
+        let auth = Auth::builder()
+            .jwt(signer.verifier(100))
+            .revocation(revoked())
+            .build()
+            .unwrap();
+        group.ours(
+            "the same, with a list of revoked ones",
+            call(&request, auth.layer().layer(NoOp)),
+        );
+    }
+    cases
+        .operations(signer.algorithm.name())
+        .peer("jsonwebtoken's decode alone", decode);
+}
+
+fn revoked() -> RevocationList {
+    let list = RevocationList::new();
+    for n in 0..1_000 {
+        list.credential(&format!("jti-{n}-revoked"), SystemTime::now());
+        list.key(&format!("key-{n}"));
+    }
+    list
+}
+
+fn api_keys(cases: &mut Cases) {
+    let store = MemoryKeys::new();
+    let keys = ApiKeys::builder("acme", "live")
+        .store(store.clone())
+        .build()
+        .unwrap();
+    let (key, record) = keys.generate("alice").unwrap();
+    store.insert(record.scopes(["orders:read"])).unwrap();
+    let mut request = anonymous();
+    request
+        .headers_mut()
+        .insert("x-api-key", shared(key.as_str()));
+    cases
+        .over("API key", "a no-op service", call(&request, NoOp))
+        .ours(
+            "AuthLayer",
+            call(&request, AuthLayer::new(keys).layer(NoOp)),
+        );
+}
+
+fn rejections(cases: &mut Cases) {
+    let signer = signers().remove(0);
+    let ours = || {
+        let auth = Auth::builder().jwt(signer.verifier(0)).no_throttle();
+        auth.build().unwrap().layer().layer(NoOp)
+    };
+    let mut forged = signer.token();
+    forged.replace_range(forged.len() - 4..forged.len() - 2, "AA");
+    let verifier = signer.verifier(0);
+    let malformed = signer.token().replace('.', ",");
+    let (algorithm, key) = signer.peer.clone();
+    let decoded = malformed.clone();
+    let request = bearer(&malformed.replace(',', "-"));
+    cases
+        .operations("rejection")
+        .ours(
+            "a malformed token, verify alone",
+            Repeat::of(move || {
+                verifier
+                    .verify(black_box(malformed.as_bytes()))
+                    .unwrap_err()
+            }),
+        )
+        .peer(
+            "the same, jsonwebtoken's decode",
+            Repeat::of(move || {
+                let validation = Validation::new(algorithm);
+                jsonwebtoken::decode::<Value>(black_box(&decoded), &key, &validation).unwrap_err()
+            }),
+        )
+        .ours(
+            "a malformed token, the whole answer",
+            call(&request, ours()),
+        )
+        .ours(
+            "a forged HS256 token, the whole answer",
+            call(&bearer(&forged), ours()),
+        )
+        .ours(
+            "no credentials, the whole answer",
+            call(&anonymous(), ours()),
+        );
+}
+
+fn policies(cases: &mut Cases) {
+    let signer = signers().remove(1);
+    let request = bearer(&signer.token());
+    let auth = || AuthLayer::new(signer.verifier(100));
+    let policy = Policy::scope("orders:read").or(Policy::role("admin"));
+    cases
+        .over("policy", "AuthLayer", call(&request, auth().layer(NoOp)))
+        .ours(
+            "a scope or a role",
+            call(&request, auth().layer(policy.layer().layer(NoOp))),
+        );
+}
+
+fn signers() -> Vec<Signer> {
+    let hmac = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
+    let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let ed = Ed25519KeyPair::generate().unwrap();
+    let rsa_der = rsa.public_key().as_der().unwrap().as_ref().to_vec();
+    let ec_der = ec.public_key().as_der().unwrap().as_ref().to_vec();
+    let ed_der = ed.public_key().as_der().unwrap().as_ref().to_vec();
+    let (rsa_pem, ec_pem, ed_pem) = (pem(&rsa_der), pem(&ec_der), pem(&ed_der));
+    let random = SystemRandom::new();
+    vec![
+        Signer {
+            algorithm: Algorithm::HS256,
+            sign: Box::new(move |message| hmac::sign(&hmac, message).as_ref().to_vec()),
+            key: Box::new(|| Key::secret(Algorithm::HS256, &SECRET).unwrap()),
+            peer: (
+                jsonwebtoken::Algorithm::HS256,
+                DecodingKey::from_secret(&SECRET),
+            ),
+        },
+        Signer {
+            algorithm: Algorithm::RS256,
+            sign: Box::new(move |message| {
+                let mut signature = vec![0; rsa.public_modulus_len()];
+                rsa.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
+                    .unwrap();
+                signature
+            }),
+            key: Box::new(move || Key::pem(Algorithm::RS256, &rsa_pem).unwrap()),
+            peer: (
+                jsonwebtoken::Algorithm::RS256,
+                DecodingKey::from_rsa_der(&rsa_der),
+            ),
+        },
+        Signer {
+            algorithm: Algorithm::ES256,
+            sign: Box::new(move |message| {
+                ec.sign(&SystemRandom::new(), message)
+                    .unwrap()
+                    .as_ref()
+                    .to_vec()
+            }),
+            key: Box::new(move || Key::pem(Algorithm::ES256, &ec_pem).unwrap()),
+            peer: (
+                jsonwebtoken::Algorithm::ES256,
+                DecodingKey::from_ec_der(&ec_der),
+            ),
+        },
+        Signer {
+            algorithm: Algorithm::EdDSA,
+            sign: Box::new(move |message| ed.sign(message).as_ref().to_vec()),
+            key: Box::new(move || Key::pem(Algorithm::EdDSA, &ed_pem).unwrap()),
+            peer: (
+                jsonwebtoken::Algorithm::EdDSA,
+                DecodingKey::from_ed_der(&ed_der),
+            ),
+        },
+    ]
+}
+
+impl Signer {
+    fn verifier(&self, cached: usize) -> JwtVerifier {
+        JwtVerifier::builder()
+            .issuer(ISSUER)
+            .audience("orders")
+            .keys((self.key)().id("2026-11"))
+            .cache(cached)
+            .build()
+            .unwrap()
+    }
+
+    /// Seven claims, as an issuer makes them.
+    fn token(&self) -> String {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let header = json!({"alg": self.algorithm.name(), "typ": "JWT", "kid": "2026-11"});
+        let claims = json!({
+            "iss": ISSUER,
+            "aud": "orders",
+            "sub": "7f3a0c1e-alice",
+            "exp": now + 100_000,
+            "iat": now,
+            "jti": "0198e2c5-7a53-7c1e-9d4b-3f7a86b1c2d0",
+            "scope": "orders:read orders:write",
+        });
+        let b64 = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);
+        let (header, claims) = (header.to_string(), claims.to_string());
+        let signed = format!("{}.{}", b64(header.as_bytes()), b64(claims.as_bytes()));
+        let signature = (self.sign)(signed.as_bytes());
+        format!("{signed}.{}", b64(&signature))
+    }
+}
+
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
+}
+
+fn anonymous() -> Request<()> {
+    let mut request = get();
+    request.headers_mut().remove(AUTHORIZATION);
+    request
+}
+
+fn bearer(token: &str) -> Request<()> {
+    let mut request = get();
+    request
+        .headers_mut()
+        .insert(AUTHORIZATION, shared(&format!("Bearer {token}")));
+    request
+}
+
+/// As a host hands it on: a slice of the connection's buffer.
+fn shared(text: &str) -> HeaderValue {
+    HeaderValue::from_maybe_shared(Bytes::from(text.to_owned())).unwrap()
+}
