@@ -82,7 +82,7 @@
 //! - This store counts for one process. N instances that each hold the whole quota admit N times as
 //!   much: divide it.
 //! - axum tells the peer's address only with `into_make_service_with_connect_info::<SocketAddr>()`,
-//!   and [`key::Address::axum`] looks for it there. Where nobody left an address, all requests share
+//!   and `key::Address::axum` looks for it there. Where nobody left an address, all requests share
 //!   one bucket, and [`Stats::missing`] counts them.
 //! - [Trust](key::Address::trust) the proxies that you run, by their addresses. Count
 //!   [hops](key::Address::hops) only where nobody can come around them.
@@ -100,16 +100,28 @@
 //!
 //! That a request passed is only counted: [`Stats`].
 //!
+//! # What it costs
+//!
+//! Beyond a no-op service, by `cargo bench -p tower-ready-ratelimit`: instructions as callgrind counts
+//! them, and allocations. Beside it tower_governor 0.8 in the same run.
+//!
+//! | | here | tower_governor |
+//! |---|---|---|
+//! | passed, by header | 871, none | 1,094, 1 |
+//! | passed, by header, with fields | 3,674, 3 of which 2 are the answer's first header map | 4,897, 9 |
+//! | refused over HTTP, with a problem body | 8,034, 10 | 5,419, 11, and a new clock: 15 µs in a virtual machine |
+//! | memory for each key | 24 bytes, taken once | grows |
+//!
 //! # Features
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `axum` | no | [`key::Address::axum`]; costs axum without its default features |
-//! | `tonic` | no | [`key::Address::tonic`]; costs tonic with its server |
-//! | `governor` | no | `From<governor::Quota>` and [`GovernorStore`]; costs governor with dashmap and quanta |
-//! | `tracing` | no | [`LogRefusals`]; costs tracing |
-//! | `delay` | no | [`Policy::delay`]; costs tokio's timer and semaphore |
-//! | `client` | no | [`client::Pace`] for outgoing calls; costs tokio's timer |
+//! | `axum` | no | `key::Address::axum`; costs axum without its default features |
+//! | `tonic` | no | `key::Address::tonic`; costs tonic with its server |
+//! | `governor` | no | `From<governor::Quota>` and `GovernorStore`; costs governor with dashmap and quanta |
+//! | `tracing` | no | `LogRefusals`; costs tracing |
+//! | `delay` | no | `Policy::delay`; costs tokio's timer and semaphore |
+//! | `client` | no | `client::Pace` for outgoing calls; costs tokio's timer |
 //! | `test-util` | no | the clock is tokio's, so that `tokio::time::pause` rules it |
 
 mod after;
