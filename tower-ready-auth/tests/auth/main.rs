@@ -4,6 +4,8 @@ mod api_keys;
 mod claims;
 mod config;
 mod differential;
+#[cfg(any(feature = "axum", feature = "tonic"))]
+mod extract;
 mod hosts;
 #[cfg(feature = "jwks-http")]
 mod key_url;
