@@ -109,7 +109,7 @@
 //! |---|---|---|
 //! | passed, by header | 871, none | 1,094, 1 |
 //! | passed, by header, with fields | 3,674, 3 of which 2 are the answer's first header map | 4,897, 9 |
-//! | refused over HTTP, with a problem body | 8,034, 10 | 5,419, 11, and a new clock: 15 µs in a virtual machine |
+//! | refused over HTTP, a problem body, the request has an id | 8,012, 10 | 5,419, 11, and a new clock: 15 µs in a virtual machine |
 //! | memory for each key | 24 bytes, taken once | grows |
 //!
 //! # Features
