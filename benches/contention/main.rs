@@ -31,17 +31,17 @@ fn main() {
     println!("|---|---:|---:|---:|");
     let breaker = Breaker::builder("bench").build().unwrap();
     line("failure rate", move || {
-        breaker.try_acquire().unwrap().success()
+        breaker.try_acquire().unwrap().success();
     });
     let builder = Breaker::builder("bench").slow_calls(Duration::from_secs(1), 0.5);
     let breaker = builder.slow_in_flight(false).build().unwrap();
     line("and slow calls", move || {
-        breaker.try_acquire().unwrap().success()
+        breaker.try_acquire().unwrap().success();
     });
     let builder = Breaker::builder("bench").slow_calls(Duration::from_secs(1), 0.5);
     let breaker = builder.build().unwrap();
     line("and slow calls in flight", move || {
-        breaker.try_acquire().unwrap().success()
+        breaker.try_acquire().unwrap().success();
     });
     let failsafe = Config::new().build();
     line("[failsafe, default]", move || {

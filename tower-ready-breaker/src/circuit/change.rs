@@ -1,0 +1,280 @@
+//! How a circuit changes its state: in one exchange of its word, under a lock that keeps what goes
+//! with it in step, and told of when the lock is gone.
+
+use std::{fmt, sync::Arc, task::Waker, time::Duration};
+
+use tower_ready_core::Instant;
+
+use super::{Circuit, Phase, Reason, Round, Word};
+use crate::{
+    Change, TripPolicy,
+    policy::Policy,
+    sync::{
+        MutexGuard,
+        Ordering::{AcqRel, Relaxed},
+        lock,
+    },
+};
+
+/// What changes only with the state.
+#[derive(Default)]
+pub(super) struct Cold {
+    pub(super) key: Option<Arc<str>>,
+    pub(super) round: Option<Round>,
+    pub(super) last: Duration,
+    /// When it last closed.
+    pub(super) closed: Option<Instant>,
+    pub(super) reason: Option<Reason>,
+    /// Whether it was said that it would open.
+    pub(super) told: bool,
+    /// Whether it is one of those of its group that may be open.
+    pub(super) counted: bool,
+    pub(super) trip: Option<Box<dyn TripPolicy>>,
+    /// Who waits for the state to change.
+    pub(super) waiting: Vec<Waker>,
+}
+
+impl Circuit {
+    /// What a rule leads to, which depends on what the circuit is set to.
+    #[cold]
+    pub(super) fn trip(
+        &self,
+        policy: &Policy,
+        generation: u32,
+        reason: Reason,
+        asked: Option<Duration>,
+        hint: Option<Duration>,
+        now: Instant,
+    ) {
+        match self.word().phase() {
+            Phase::Closed | Phase::Recovering | Phase::HalfOpen => {
+                self.open(policy, generation, reason, asked, hint, now);
+            }
+            Phase::Watching => self.would_open(policy, generation, reason),
+            Phase::Throttling => self.throttle.refresh(),
+            Phase::Open | Phase::ForcedOpen | Phase::Disabled => {}
+        }
+    }
+
+    pub(super) fn would_open(&self, policy: &Policy, generation: u32, reason: Reason) {
+        let mut cold = lock(&self.cold);
+        if !std::mem::replace(&mut cold.told, true) {
+            cold.reason = Some(reason);
+            let key = cold.key.clone();
+            drop(cold);
+            policy.tell(key.as_deref(), generation, Change::WouldOpen { reason });
+        }
+    }
+
+    pub(super) fn open(
+        &self,
+        policy: &Policy,
+        generation: u32,
+        reason: Reason,
+        asked: Option<Duration>,
+        hint: Option<Duration>,
+        now: Instant,
+    ) {
+        let mut cold = lock(&self.cold);
+        if self.word().generation() != generation {
+            return;
+        }
+        let quiet = |closed: Instant| now.since(closed) >= policy.span.length();
+        if self.word().phase() != Phase::HalfOpen {
+            if !self.may_open(policy, &mut cold) {
+                return self.spare(policy, generation, cold, reason);
+            }
+            if cold.closed.is_none_or(quiet) {
+                cold.round = None;
+            }
+        }
+        let own = asked.unwrap_or_else(|| cold.next(policy));
+        let open_for = own.max(hint.unwrap_or_default().min(policy.hint_cap));
+        self.since.store((now + open_for).as_nanos(), Relaxed);
+        let Some(word) = self.leave(generation, Phase::Open) else {
+            return;
+        };
+        cold.reason = Some(reason);
+        let key = cold.key.clone();
+        drop(cold);
+        self.wake();
+        let change = Change::Opened { reason, open_for };
+        policy.tell(key.as_deref(), word.generation(), change);
+    }
+
+    /// In a group no more circuits open than its budget allows.
+    pub(super) fn may_open(&self, policy: &Policy, cold: &mut Cold) -> bool {
+        match &policy.budget {
+            Some(budget) if !cold.counted => {
+                cold.counted = budget.take();
+                cold.counted
+            }
+            _ => true,
+        }
+    }
+
+    pub(super) fn spare(
+        &self,
+        policy: &Policy,
+        generation: u32,
+        mut cold: MutexGuard<'_, Cold>,
+        reason: Reason,
+    ) {
+        if !std::mem::replace(&mut cold.told, true) {
+            let key = cold.key.clone();
+            drop(cold);
+            policy.tell(key.as_deref(), generation, Change::Spared { reason });
+        }
+    }
+
+    /// An open circuit whose time is over is tried. Without the lock: who wins the exchange tells.
+    pub(super) fn half_open(&self, policy: &Policy, word: Word) {
+        let next = word.next(Phase::HalfOpen);
+        if self.exchange(word, next) {
+            let key = self.key();
+            self.wake();
+            policy.tell(key.as_deref(), next.generation(), Change::HalfOpened);
+        }
+    }
+
+    pub(super) fn close(&self, policy: &Policy, generation: u32, now: Instant) {
+        let mut cold = lock(&self.cold);
+        if self.word().generation() != generation {
+            return;
+        }
+        self.since.store(now.as_nanos(), Relaxed);
+        self.consecutive.store(0, Relaxed);
+        let phase = match policy.ramp {
+            Duration::ZERO => Phase::Closed,
+            _ => Phase::Recovering,
+        };
+        let Some(word) = self.leave(generation, phase) else {
+            return;
+        };
+        cold.leave_group(policy);
+        cold.closed = Some(now);
+        (cold.reason, cold.told) = (None, false);
+        if let Some(trip) = &mut cold.trip {
+            trip.closed();
+        }
+        let key = cold.key.clone();
+        drop(cold);
+        self.wake();
+        policy.tell(key.as_deref(), word.generation(), Change::Closed);
+    }
+
+    /// Ends a generation, if it has not ended. Slots may be taken and given back meanwhile.
+    pub(super) fn leave(&self, generation: u32, phase: Phase) -> Option<Word> {
+        loop {
+            let word = self.word();
+            if word.generation() != generation {
+                return None;
+            }
+            let next = word.next(phase);
+            if self.exchange(word, next) {
+                return Some(next);
+            }
+        }
+    }
+
+    pub(super) fn exchange(&self, from: Word, to: Word) -> bool {
+        let (from, to) = (from.to_bits(), to.to_bits());
+        self.word
+            .compare_exchange(from, to, AcqRel, Relaxed)
+            .is_ok()
+    }
+
+    /// Sets the circuit to what somebody says.
+    pub(crate) fn command(&self, policy: &Policy, phase: Phase, now: Instant) {
+        let mut cold = lock(&self.cold);
+        cold.leave_group(policy);
+        *cold = Cold {
+            key: cold.key.take(),
+            trip: cold.trip.take(),
+            waiting: std::mem::take(&mut cold.waiting),
+            closed: Some(now),
+            ..Cold::default()
+        };
+        if let Some(trip) = &mut cold.trip {
+            trip.closed();
+        }
+        self.consecutive.store(0, Relaxed);
+        self.throttle.refresh();
+        let next = loop {
+            let word = self.word();
+            let next = word.next(phase);
+            if self.exchange(word, next) {
+                break next;
+            }
+        };
+        let key = cold.key.clone();
+        drop(cold);
+        self.wake();
+        let change = match phase {
+            Phase::ForcedOpen => Change::ForcedOpen,
+            Phase::Disabled => Change::Disabled,
+            Phase::Watching => Change::MetricsOnly,
+            Phase::HalfOpen => Change::HalfOpened,
+            _ => Change::Closed,
+        };
+        policy.tell(key.as_deref(), next.generation(), change);
+    }
+
+    /// Wakes this task at the next change.
+    #[cfg(feature = "gate")]
+    pub(crate) fn wake_on_change(&self, waker: &Waker) {
+        let waiting = &mut lock(&self.cold).waiting;
+        if !waiting.iter().any(|other| other.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+
+    /// Wakes who waits, under no lock.
+    pub(super) fn wake(&self) {
+        let waiting = std::mem::take(&mut lock(&self.cold).waiting);
+        for waker in waiting {
+            waker.wake();
+        }
+    }
+
+    /// Gives the circuit to another key: calls of the one before tell nothing any more.
+    pub(crate) fn reuse(&self, policy: &Policy, key: Arc<str>) {
+        let mut cold = lock(&self.cold);
+        cold.leave_group(policy);
+        *cold = Cold {
+            key: Some(key),
+            trip: policy.trip.as_ref().map(|make| make()),
+            ..Cold::default()
+        };
+        self.consecutive.store(0, Relaxed);
+        while self.leave(self.generation(), policy.closed()).is_none() {}
+    }
+}
+
+impl Cold {
+    fn leave_group(&mut self, policy: &Policy) {
+        if let Some(budget) = &policy.budget
+            && std::mem::take(&mut self.counted)
+        {
+            budget.give_back();
+        }
+    }
+
+    /// The next open time. Who runs out of them stays with the last.
+    fn next(&mut self, policy: &Policy) -> Duration {
+        let round = self.round.get_or_insert_with(|| policy.times.round());
+        if let Some(time) = round.next() {
+            self.last = time;
+        }
+        self.last
+    }
+}
+
+impl fmt::Debug for Cold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cold")
+            .field("key", &self.key)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
