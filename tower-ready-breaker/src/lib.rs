@@ -61,7 +61,7 @@
 //! # });
 //! ```
 //!
-//! Around one service: `breaker.layer()`.
+//! Around one service: `breaker.layer()`; around one whose answers are not HTTP: [`CallLayer`].
 //!
 //! # Rules
 //!
@@ -148,6 +148,7 @@
 mod body;
 mod breaker;
 mod builder;
+mod call;
 mod circuit;
 mod classify;
 mod error;
@@ -178,6 +179,7 @@ pub use self::{
     body::BreakerBody,
     breaker::Breaker,
     builder::BreakerBuilder,
+    call::{CallFuture, CallLayer, CallService},
     circuit::{Backoff, Counts, Reason},
     classify::{Answer, Classify},
     error::{BreakerError, ConfigError, ConfigErrorKind},
