@@ -143,7 +143,6 @@ mod gcra;
 #[cfg(feature = "governor")]
 mod governor;
 mod hash;
-mod head;
 pub mod key;
 mod layer;
 mod limiter;
@@ -160,6 +159,8 @@ mod stats;
 pub mod store;
 mod sync;
 
+pub use tower_ready_core::Head;
+
 pub use self::{
     answer::{Answer, Usage},
     body::RateLimitBody,
@@ -171,7 +172,6 @@ pub use self::{
     future::RateLimitFuture,
     gcra::Level,
     hash::{KeyHash, KeyTag, Secret},
-    head::Head,
     layer::RateLimitLayer,
     limiter::{Bucket, RateLimiter},
     penalty::Penalty,
