@@ -61,34 +61,22 @@ fn tokens(cases: &mut Cases, signer: &Signer) {
     let decode = Repeat::of(move || {
         jsonwebtoken::decode::<Value>(black_box(&token), &key, &validation).unwrap()
     });
-    let group = cases
-        .over(
-            signer.algorithm.name(),
-            "a no-op service",
-            call(&request, NoOp),
-        )
-        .ours(
-            "AuthLayer, a new token",
-            call(&request, AuthLayer::new(signer.verifier(0)).layer(NoOp)),
-        );
+    let group = cases.over(signer.algorithm.name(), "a no-op service", call(&request, NoOp)).ours(
+        "AuthLayer, a new token",
+        call(&request, AuthLayer::new(signer.verifier(0)).layer(NoOp)),
+    );
     if !signer.algorithm.is_symmetric() {
         group.ours(
             "AuthLayer, a token seen before",
             call(&request, AuthLayer::new(signer.verifier(100)).layer(NoOp)),
         );
-        let auth = Auth::builder()
-            .jwt(signer.verifier(100))
-            .revocation(revoked())
-            .build()
-            .unwrap();
+        let auth = Auth::builder().jwt(signer.verifier(100)).revocation(revoked()).build().unwrap();
         group.ours(
             "the same, with a list of revoked ones",
             call(&request, auth.layer().layer(NoOp)),
         );
     }
-    cases
-        .operations(signer.algorithm.name())
-        .peer("jsonwebtoken's decode alone", decode);
+    cases.operations(signer.algorithm.name()).peer("jsonwebtoken's decode alone", decode);
 }
 
 fn revoked() -> RevocationList {
@@ -102,22 +90,14 @@ fn revoked() -> RevocationList {
 
 fn api_keys(cases: &mut Cases) {
     let store = MemoryKeys::new();
-    let keys = ApiKeys::builder("acme", "live")
-        .store(store.clone())
-        .build()
-        .unwrap();
+    let keys = ApiKeys::builder("acme", "live").store(store.clone()).build().unwrap();
     let (key, record) = keys.generate("alice").unwrap();
     store.insert(record.scopes(["orders:read"])).unwrap();
     let mut request = anonymous();
-    request
-        .headers_mut()
-        .insert("x-api-key", shared(key.as_str()));
+    request.headers_mut().insert("x-api-key", shared(key.as_str()));
     cases
         .over("API key", "a no-op service", call(&request, NoOp))
-        .ours(
-            "AuthLayer",
-            call(&request, AuthLayer::new(keys).layer(NoOp)),
-        );
+        .ours("AuthLayer", call(&request, AuthLayer::new(keys).layer(NoOp)));
 }
 
 fn rejections(cases: &mut Cases) {
@@ -137,11 +117,7 @@ fn rejections(cases: &mut Cases) {
         .operations("rejection")
         .ours(
             "a malformed token, verify alone",
-            Repeat::of(move || {
-                verifier
-                    .verify(black_box(malformed.as_bytes()))
-                    .unwrap_err()
-            }),
+            Repeat::of(move || verifier.verify(black_box(malformed.as_bytes())).unwrap_err()),
         )
         .peer(
             "the same, jsonwebtoken's decode",
@@ -150,18 +126,9 @@ fn rejections(cases: &mut Cases) {
                 jsonwebtoken::decode::<Value>(black_box(&decoded), &key, &validation).unwrap_err()
             }),
         )
-        .ours(
-            "a malformed token, the whole answer",
-            call(&request, ours()),
-        )
-        .ours(
-            "a forged HS256 token, the whole answer",
-            call(&bearer(&forged), ours()),
-        )
-        .ours(
-            "no credentials, the whole answer",
-            call(&anonymous(), ours()),
-        );
+        .ours("a malformed token, the whole answer", call(&request, ours()))
+        .ours("a forged HS256 token, the whole answer", call(&bearer(&forged), ours()))
+        .ours("no credentials, the whole answer", call(&anonymous(), ours()));
 }
 
 fn policies(cases: &mut Cases) {
@@ -171,10 +138,7 @@ fn policies(cases: &mut Cases) {
     let policy = Policy::scope("orders:read").or(Policy::role("admin"));
     cases
         .over("policy", "AuthLayer", call(&request, auth().layer(NoOp)))
-        .ours(
-            "a scope or a role",
-            call(&request, auth().layer(policy.layer().layer(NoOp))),
-        );
+        .ours("a scope or a role", call(&request, auth().layer(policy.layer().layer(NoOp))));
 }
 
 fn signers() -> Vec<Signer> {
@@ -192,47 +156,31 @@ fn signers() -> Vec<Signer> {
             algorithm: Algorithm::HS256,
             sign: Box::new(move |message| hmac::sign(&hmac, message).as_ref().to_vec()),
             key: Box::new(|| Key::secret(Algorithm::HS256, &SECRET).unwrap()),
-            peer: (
-                jsonwebtoken::Algorithm::HS256,
-                DecodingKey::from_secret(&SECRET),
-            ),
+            peer: (jsonwebtoken::Algorithm::HS256, DecodingKey::from_secret(&SECRET)),
         },
         Signer {
             algorithm: Algorithm::RS256,
             sign: Box::new(move |message| {
                 let mut signature = vec![0; rsa.public_modulus_len()];
-                rsa.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
-                    .unwrap();
+                rsa.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
                 signature
             }),
             key: Box::new(move || Key::pem(Algorithm::RS256, &rsa_pem).unwrap()),
-            peer: (
-                jsonwebtoken::Algorithm::RS256,
-                DecodingKey::from_rsa_der(&rsa_der),
-            ),
+            peer: (jsonwebtoken::Algorithm::RS256, DecodingKey::from_rsa_der(&rsa_der)),
         },
         Signer {
             algorithm: Algorithm::ES256,
             sign: Box::new(move |message| {
-                ec.sign(&SystemRandom::new(), message)
-                    .unwrap()
-                    .as_ref()
-                    .to_vec()
+                ec.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
             }),
             key: Box::new(move || Key::pem(Algorithm::ES256, &ec_pem).unwrap()),
-            peer: (
-                jsonwebtoken::Algorithm::ES256,
-                DecodingKey::from_ec_der(&ec_der),
-            ),
+            peer: (jsonwebtoken::Algorithm::ES256, DecodingKey::from_ec_der(&ec_der)),
         },
         Signer {
             algorithm: Algorithm::EdDSA,
             sign: Box::new(move |message| ed.sign(message).as_ref().to_vec()),
             key: Box::new(move || Key::pem(Algorithm::EdDSA, &ed_pem).unwrap()),
-            peer: (
-                jsonwebtoken::Algorithm::EdDSA,
-                DecodingKey::from_ed_der(&ed_der),
-            ),
+            peer: (jsonwebtoken::Algorithm::EdDSA, DecodingKey::from_ed_der(&ed_der)),
         },
     ]
 }
@@ -282,9 +230,7 @@ fn anonymous() -> Request<()> {
 
 fn bearer(token: &str) -> Request<()> {
     let mut request = get();
-    request
-        .headers_mut()
-        .insert(AUTHORIZATION, shared(&format!("Bearer {token}")));
+    request.headers_mut().insert(AUTHORIZATION, shared(&format!("Bearer {token}")));
     request
 }
 

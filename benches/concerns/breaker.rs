@@ -28,20 +28,11 @@ fn closed(cases: &mut Cases) {
         .ours("failure rate", call(&request, ours(plain())))
         .ours("and failures in a row", call(&request, ours(consecutive())))
         .ours("and slow calls", call(&request, ours(slow())))
-        .ours(
-            "and slow calls in flight",
-            call(&request, ours(slow_in_flight())),
-        )
+        .ours("and slow calls in flight", call(&request, ours(slow_in_flight())))
         .ours("throttle", call(&request, ours(throttle())))
-        .peer(
-            "tower-resilience, 100 calls",
-            call(&request, count_window()),
-        )
+        .peer("tower-resilience, 100 calls", call(&request, count_window()))
         .peer("tower-resilience, 1 ms", call(&request, time_window()))
-        .peer(
-            "tower's load_shed",
-            call(&request, LoadShedLayer::new().layer(NoOp)),
-        );
+        .peer("tower's load_shed", call(&request, LoadShedLayer::new().layer(NoOp)));
 
     let request = grpc();
     cases
@@ -68,10 +59,7 @@ fn permits(cases: &mut Cases) {
         .ours("and slow calls", permit(slow()))
         .peer("failsafe, default", Repeat::of(move || succeed(&default)))
         .peer("failsafe, in a row", Repeat::of(move || succeed(&in_a_row)))
-        .peer(
-            "recloser",
-            Repeat::of(move || recloser.call(|| Ok::<_, ()>(black_box(1)))),
-        );
+        .peer("recloser", Repeat::of(move || recloser.call(|| Ok::<_, ()>(black_box(1)))));
 }
 
 fn open(cases: &mut Cases) {
@@ -85,17 +73,10 @@ fn open(cases: &mut Cases) {
     cases
         .operations("open, before the answer")
         .ours("open", Repeat::of(move || opened.try_acquire().is_err()))
-        .ours(
-            "forced open",
-            Repeat::of(move || rejecting.try_acquire().is_err()),
-        )
+        .ours("forced open", Repeat::of(move || rejecting.try_acquire().is_err()))
         .peer("failsafe", Repeat::of(move || dead.is_call_permitted()));
     cases
-        .over(
-            "open, with the answer",
-            "a no-op service",
-            call(&request, NoOp),
-        )
+        .over("open, with the answer", "a no-op service", call(&request, NoOp))
         .ours("a problem", call(&request, forced.layer().layer(NoOp)));
 }
 
@@ -135,9 +116,7 @@ type Peer = tower_resilience_circuitbreaker::CircuitBreaker<
 >;
 
 fn count_window() -> Peer {
-    let layer = CircuitBreakerLayer::builder()
-        .sliding_window_size(100)
-        .build();
+    let layer = CircuitBreakerLayer::builder().sliding_window_size(100).build();
     layer.unwrap().layer(NoOp)
 }
 
@@ -153,9 +132,7 @@ type InARow = failure_policy::ConsecutiveFailures<std::iter::Repeat<Duration>>;
 
 fn in_a_row() -> StateMachine<InARow, ()> {
     let backoff = std::iter::repeat(SECOND * 3_600);
-    Config::new()
-        .failure_policy(failure_policy::consecutive_failures(5, backoff))
-        .build()
+    Config::new().failure_policy(failure_policy::consecutive_failures(5, backoff)).build()
 }
 
 fn succeed<P: failsafe::FailurePolicy>(machine: &StateMachine<P, ()>) {

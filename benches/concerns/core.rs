@@ -29,10 +29,7 @@ pub(crate) fn cases(cases: &mut Cases) {
         .ours("AnswerBody", call(&request, Answer(NoOp)))
         .ours(
             "AnswerBody, six deep",
-            call(
-                &request,
-                Answer(Answer(Answer(Answer(Answer(Answer(NoOp)))))),
-            ),
+            call(&request, Answer(Answer(Answer(Answer(Answer(Answer(NoOp))))))),
         )
         .ours("GuardedBody", call(&request, Guarded(NoOp)))
         .peer("boxed body", call(&request, MapResponse::new(NoOp, boxed)));
@@ -143,13 +140,8 @@ impl<const N: usize> Value<N> {
 
 fn several(count: usize) -> Extensions {
     let mut extensions = Extensions::new();
-    let inserts: [fn(&mut Extensions); 5] = [
-        insert::<1>,
-        insert::<2>,
-        insert::<3>,
-        insert::<4>,
-        insert::<5>,
-    ];
+    let inserts: [fn(&mut Extensions); 5] =
+        [insert::<1>, insert::<2>, insert::<3>, insert::<4>, insert::<5>];
     for insert in &inserts[..count] {
         insert(&mut extensions);
     }

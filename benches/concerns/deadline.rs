@@ -43,10 +43,7 @@ pub(crate) fn cases(cases: &mut Cases) {
             let current = builder().extension(false).task_local(true);
             call(&asked, layer(current).layer(NoOp))
         })
-        .ours(
-            "a header, extension",
-            call(&asked, layer(builder()).layer(NoOp)),
-        )
+        .ours("a header, extension", call(&asked, layer(builder()).layer(NoOp)))
         .ours("bodies, idle", {
             let all = builder().extension(false).http_bodies(true).idle(HOUR);
             call(&get(), layer(all).layer(NoOp))
@@ -60,22 +57,12 @@ pub(crate) fn cases(cases: &mut Cases) {
         .peer("tower-http Timeout", call(&get(), tower_http().layer(NoOp)));
 
     cases
-        .over(
-            "answer after a wait",
-            "a service that waits",
-            waits(&get(), Waits),
-        )
+        .over("answer after a wait", "a service that waits", waits(&get(), Waits))
         .ours("a timeout", waits(&get(), bare().layer(Waits)))
         .ours("a header", waits(&asked, bare().layer(Waits)))
-        .ours(
-            "a header, extension",
-            waits(&asked, layer(builder()).layer(Waits)),
-        )
+        .ours("a header, extension", waits(&asked, layer(builder()).layer(Waits)))
         .peer("tower Timeout", waits(&get(), tower.layer(Waits)))
-        .peer(
-            "tower-http Timeout",
-            waits(&get(), tower_http().layer(Waits)),
-        );
+        .peer("tower-http Timeout", waits(&get(), tower_http().layer(Waits)));
 
     let spent = layer(builder().floor(HOUR / 2));
     cases
@@ -142,10 +129,7 @@ where
         let is_ready = matches!(service.poll_ready(context), Poll::Ready(Ok(())));
         assert!(is_ready, "the service is not ready");
         let mut future = pin!(service.call(black_box(request.clone())));
-        assert!(
-            future.as_mut().poll(context).is_pending(),
-            "it does not wait"
-        );
+        assert!(future.as_mut().poll(context).is_pending(), "it does not wait");
         let Poll::Ready(Ok(response)) = future.as_mut().poll(context) else {
             panic!("the service has no answer");
         };

@@ -26,11 +26,8 @@ use tower_service::Service;
 
 use crate::requests::{get, grpc, with_ids};
 
-static OUT_OF_STOCK: ProblemType = ProblemType::new(
-    "out-of-stock",
-    StatusCode::CONFLICT,
-    "The item is out of stock",
-);
+static OUT_OF_STOCK: ProblemType =
+    ProblemType::new("out-of-stock", StatusCode::CONFLICT, "The item is out of stock");
 
 const DETAIL: &str = "no teapot is left, and the next ones come in three days";
 const PATH: &str = "/orders/42";
@@ -50,14 +47,8 @@ fn success(cases: &mut Cases) {
     cases
         .over("success", "a no-op service", call(&request, NoOp))
         .ours("ProblemLayer", call(&request, ours()))
-        .peer(
-            "CatchPanic",
-            call(&request, CatchPanicLayer::new().layer(NoOp)),
-        )
-        .peer(
-            "HandleErrorLayer",
-            call(&request, HandleErrorLayer::new(handle).layer(NoOp)),
-        );
+        .peer("CatchPanic", call(&request, CatchPanicLayer::new().layer(NoOp)))
+        .peer("HandleErrorLayer", call(&request, HandleErrorLayer::new(handle).layer(NoOp)));
 
     let request = with_ids(get());
     cases
@@ -68,23 +59,14 @@ fn success(cases: &mut Cases) {
     let request = with_ids(get());
     cases
         .over("success, boxed", "a boxed service", call(&request, boxed()))
-        .ours(
-            "ProblemLayer",
-            call(&request, ProblemLayer::default().layer(boxed())),
-        )
-        .peer(
-            "CatchPanic",
-            call(&request, CatchPanicLayer::new().layer(boxed())),
-        );
+        .ours("ProblemLayer", call(&request, ProblemLayer::default().layer(boxed())))
+        .peer("CatchPanic", call(&request, CatchPanicLayer::new().layer(boxed())));
 
     let request = with_ids(grpc());
     cases
         .over("success, gRPC", "a no-op service", call(&request, NoOp))
         .ours("ProblemLayer", call(&request, ours()))
-        .peer(
-            "CatchPanic",
-            call(&request, CatchPanicLayer::new().layer(NoOp)),
-        );
+        .peer("CatchPanic", call(&request, CatchPanicLayer::new().layer(NoOp)));
 }
 
 fn callers(cases: &mut Cases) {
@@ -100,18 +82,9 @@ fn build(cases: &mut Cases) {
     cases
         .operations("JSON")
         .ours("Problem, built", Repeat::of(ours))
-        .ours(
-            "Problem, built and written",
-            Repeat::of(|| ours().to_json()),
-        )
-        .peer(
-            "http-api-problem",
-            Repeat::of(|| http_api_problem().json_bytes()),
-        )
-        .peer(
-            "problem_details",
-            Repeat::of(|| serde_json::to_vec(&problem_details()).unwrap()),
-        );
+        .ours("Problem, built and written", Repeat::of(|| ours().to_json()))
+        .peer("http-api-problem", Repeat::of(|| http_api_problem().json_bytes()))
+        .peer("problem_details", Repeat::of(|| serde_json::to_vec(&problem_details()).unwrap()));
 }
 
 fn ours() -> Problem {
@@ -141,18 +114,9 @@ fn rejection(cases: &mut Cases) {
     cases
         .operations("rejection")
         .ours("HTTP", Repeat::of(move || rejected().answer(&known)))
-        .ours(
-            "HTTP, with a new request id",
-            Repeat::of(move || rejected().answer(&unknown)),
-        )
-        .peer(
-            "http-api-problem",
-            Repeat::of(|| http_api_problem().to_axum_response()),
-        )
-        .peer(
-            "problem_details",
-            Repeat::of(|| problem_details().into_response()),
-        );
+        .ours("HTTP, with a new request id", Repeat::of(move || rejected().answer(&unknown)))
+        .peer("http-api-problem", Repeat::of(|| http_api_problem().to_axum_response()))
+        .peer("problem_details", Repeat::of(|| problem_details().into_response()));
 
     let known = Caller::of(&with_ids(grpc()));
     cases
@@ -184,23 +148,13 @@ fn conversion(cases: &mut Cases) {
     let request = with_ids(get());
     let missing = || Does::<Infallible>(|| Ok(status(StatusCode::NOT_FOUND)));
     cases
-        .over(
-            "an empty 404",
-            "a service that answers so",
-            call(&request, missing()),
-        )
-        .ours(
-            "ProblemLayer",
-            call(&request, ProblemLayer::default().layer(missing())),
-        );
+        .over("an empty 404", "a service that answers so", call(&request, missing()))
+        .ours("ProblemLayer", call(&request, ProblemLayer::default().layer(missing())));
 
     let failing = || Does(|| Err(BoxError::from(Elapsed::new())));
     cases
         .over("an error of tower", "a no-op service", call(&request, NoOp))
-        .ours(
-            "ProblemLayer",
-            call(&request, ProblemLayer::default().layer(failing())),
-        )
+        .ours("ProblemLayer", call(&request, ProblemLayer::default().layer(failing())))
         .peer(
             "HandleErrorLayer and problem_details",
             call(&request, HandleErrorLayer::new(handle).layer(failing())),
@@ -210,14 +164,8 @@ fn conversion(cases: &mut Cases) {
     let catch = CatchPanicLayer::custom(|_| problem_details().into_response());
     cases
         .over("a panic", "a no-op service", call(&request, NoOp))
-        .ours(
-            "ProblemLayer",
-            call(&request, ProblemLayer::default().layer(panicking())),
-        )
-        .peer(
-            "CatchPanic and problem_details",
-            call(&request, catch.layer(panicking())),
-        );
+        .ours("ProblemLayer", call(&request, ProblemLayer::default().layer(panicking())))
+        .peer("CatchPanic and problem_details", call(&request, catch.layer(panicking())));
 }
 
 async fn handle<E>(_: E) -> axum::response::Response {

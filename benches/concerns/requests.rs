@@ -5,10 +5,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 const IDS: [(&str, &str); 2] = [
     ("x-request-id", "0198e2c5-7a53-7c1e-9d4b-3f7a86b1c2d0"),
-    (
-        "traceparent",
-        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    ),
+    ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
 ];
 
 /// What a client and the proxy before us send along.
@@ -30,10 +27,7 @@ pub(crate) fn get() -> Request<()> {
 /// A `POST` of JSON.
 pub(crate) fn post() -> Request<()> {
     let mut request = request(Method::POST, "/orders", &COMMON);
-    let content = [
-        ("content-type", "application/json"),
-        ("content-length", "17"),
-    ];
+    let content = [("content-type", "application/json"), ("content-length", "17")];
     insert(&mut request, &content);
     request
 }

@@ -26,19 +26,10 @@ pub(crate) fn cases(cases: &mut Cases) {
         .over("admitted", "a no-op service", call(&get(), NoOp))
         .ours("a limit", call(&get(), fixed.layer().layer(NoOp)))
         .ours("a limit, gRPC", call(&grpc(), fixed.layer().layer(NoOp)))
-        .ours(
-            "queue, priority, exemption",
-            call(&get(), all.layer().layer(NoOp)),
-        )
-        .ours(
-            "an adaptive limit",
-            call(&get(), adaptive.layer().layer(NoOp)),
-        )
+        .ours("queue, priority, exemption", call(&get(), all.layer().layer(NoOp)))
+        .ours("an adaptive limit", call(&get(), adaptive.layer().layer(NoOp)))
         .peer("tower ConcurrencyLimit", call(&get(), peer.layer(NoOp)))
-        .peer(
-            "tower LoadShed over it",
-            call(&get(), both.layer(peer.layer(NoOp))),
-        );
+        .peer("tower LoadShed over it", call(&get(), both.layer(peer.layer(NoOp))));
 
     let full = Bulkhead::builder().limit(1).build().expect("it is valid");
     // Its body is never read, so the slot is never given back.

@@ -71,10 +71,7 @@ fn line(name: &str, turn: impl Fn() + Send + Sync + 'static) {
     });
     let (mine, other) = (slices(&*turn, TOGETHER), other.join().unwrap());
     let together = median(shared(&mine, &other));
-    println!(
-        "| {name} | {alone:.1} | {together:.1} | {:.2} |",
-        together / alone
-    );
+    println!("| {name} | {alone:.1} | {together:.1} | {:.2} |", together / alone);
 }
 
 #[derive(Clone, Copy)]
@@ -110,9 +107,7 @@ fn shared(mine: &[Slice], other: &[Slice]) -> Vec<f64> {
     let usual = median(other.iter().map(Slice::nanos).collect());
     let at_work = |moment: Instant| {
         let at = other.partition_point(|slice| slice.end < moment);
-        other
-            .get(at)
-            .filter(|slice| slice.start <= moment && slice.nanos() < 4.0 * usual)
+        other.get(at).filter(|slice| slice.start <= moment && slice.nanos() < 4.0 * usual)
     };
     let whole = |slice: &&Slice| {
         let ends = (at_work(slice.start), at_work(slice.end));

@@ -26,10 +26,7 @@ pub struct Case {
 
 impl Cases {
     pub(crate) const fn new(concern: &'static str) -> Self {
-        Self {
-            concern,
-            groups: Vec::new(),
-        }
+        Self { concern, groups: Vec::new() }
     }
 
     /// Cases that do something around a baseline, such as layers around a service.
@@ -39,17 +36,8 @@ impl Cases {
         baseline: &'static str,
         repeat: Repeat,
     ) -> &mut Group {
-        let baseline = Case {
-            name: baseline,
-            is_peer: false,
-            repeat,
-        };
-        self.groups.push(Group {
-            concern: self.concern,
-            name,
-            baseline,
-            cases: Vec::new(),
-        });
+        let baseline = Case { name: baseline, is_peer: false, repeat };
+        self.groups.push(Group { concern: self.concern, name, baseline, cases: Vec::new() });
         self.groups.last_mut().expect("one was pushed")
     }
 
@@ -85,11 +73,7 @@ impl Group {
     }
 
     fn push(&mut self, name: &'static str, is_peer: bool, repeat: Repeat) -> &mut Self {
-        self.cases.push(Case {
-            name,
-            is_peer,
-            repeat,
-        });
+        self.cases.push(Case { name, is_peer, repeat });
         self
     }
 

@@ -37,17 +37,9 @@ pub(crate) fn measure(groups: &[Group], filters: &[String]) -> Option<Vec<f64>> 
     let cases: usize = groups.iter().map(|group| 1 + group.cases.len()).sum();
     let counts: Option<Vec<_>> = (1..=cases).map(|n| total(&dump(&folder, n))).collect();
     if counts.is_none() {
-        eprintln!(
-            "callgrind left no profile of some case in {}",
-            folder.display()
-        );
+        eprintln!("callgrind left no profile of some case in {}", folder.display());
     }
-    counts.map(|counts| {
-        counts
-            .iter()
-            .map(|count| *count as f64 / TURNS as f64)
-            .collect()
-    })
+    counts.map(|counts| counts.iter().map(|count| *count as f64 / TURNS as f64).collect())
 }
 
 /// Runs what the other process has asked for.
@@ -71,10 +63,7 @@ fn valgrind(folder: &Path, filters: &[String]) -> io::Result<bool> {
         .args(["--tool=callgrind", "--quiet"])
         .arg(format!("--toggle-collect={COLLECTED}"))
         .arg(format!("--dump-after={COLLECTED}"))
-        .arg(format!(
-            "--callgrind-out-file={}",
-            folder.join("case").display()
-        ))
+        .arg(format!("--callgrind-out-file={}", folder.join("case").display()))
         .arg(env::current_exe()?)
         .arg(UNDER_CALLGRIND)
         .args(filters)
@@ -97,8 +86,6 @@ fn dump(folder: &Path, n: usize) -> PathBuf {
 
 fn total(dump: &Path) -> Option<u64> {
     let dump = fs::read_to_string(dump).ok()?;
-    let line = dump
-        .lines()
-        .find_map(|line| line.strip_prefix("totals: "))?;
+    let line = dump.lines().find_map(|line| line.strip_prefix("totals: "))?;
     line.trim().parse().ok()
 }

@@ -17,10 +17,7 @@ pub(crate) const UNDER_CALLGRIND: &str = "--under-callgrind";
 
 impl Options {
     pub(crate) fn parse(args: impl Iterator<Item = String>) -> Self {
-        let mut options = Self {
-            smoke: true,
-            ..Self::default()
-        };
+        let mut options = Self { smoke: true, ..Self::default() };
         for arg in args {
             match arg.as_str() {
                 "--bench" => options.smoke = false, // cargo bench says so

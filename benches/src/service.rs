@@ -16,10 +16,7 @@ use crate::Repeat;
 
 /// A service that does nothing: an empty head and two bytes, at once.
 #[derive(Clone, Copy, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "there is nothing to add to nothing"
-)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to add to nothing")]
 pub struct NoOp;
 
 impl<B> Service<Request<B>> for NoOp {

@@ -75,11 +75,7 @@ impl Time {
     fn of(samples: &mut [f64]) -> Self {
         samples.sort_by(f64::total_cmp);
         let at = |percent: usize| samples[(samples.len() - 1) * percent / 100];
-        Self {
-            median: at(50),
-            low: at(10),
-            high: at(90),
-        }
+        Self { median: at(50), low: at(10), high: at(90) }
     }
 }
 

@@ -23,9 +23,7 @@ async fn report(Extension(deadline): Extension<Deadline>) -> &'static str {
 }
 
 pub(crate) fn app() -> Result<Router, ConfigError> {
-    let deadlines = Deadlines::builder()
-        .timeout(Duration::from_secs(1))
-        .build()?;
+    let deadlines = Deadlines::builder().timeout(Duration::from_secs(1)).build()?;
     Ok(Router::new()
         .route("/report", get(report))
         // Whatever hangs is dropped when its time is up, and the caller hears of it.

@@ -8,11 +8,8 @@ use axum::{Router, extract::Path, http::StatusCode, routing::get};
 use tokio::net::TcpListener;
 use tower_ready_problem::{Problem, ProblemLayer, ProblemType};
 
-static OUT_OF_STOCK: ProblemType = ProblemType::new(
-    "out-of-stock",
-    StatusCode::CONFLICT,
-    "The item is out of stock",
-);
+static OUT_OF_STOCK: ProblemType =
+    ProblemType::new("out-of-stock", StatusCode::CONFLICT, "The item is out of stock");
 
 /// A fault that callers shall know is a problem; with `?` any error becomes one that hides its text.
 async fn order(Path(id): Path<u64>) -> Result<String, Problem> {
@@ -26,9 +23,7 @@ async fn order(Path(id): Path<u64>) -> Result<String, Problem> {
 
 pub(crate) fn app() -> Router {
     // Outside of every route: 404, 405, extractors and panics become problems too.
-    Router::new()
-        .route("/orders/{id}", get(order))
-        .layer(ProblemLayer::default())
+    Router::new().route("/orders/{id}", get(order)).layer(ProblemLayer::default())
 }
 
 #[tokio::main]

@@ -15,9 +15,7 @@ pub(crate) fn app() -> Result<Router, ConfigError> {
         .policy(Policy::new("search", Quota::per_minute(60).burst(3)).key(Address::peer().axum()))
         .build()?;
     let search = get(async || "found").layer(limiter.layer());
-    Ok(Router::new()
-        .route("/search", search)
-        .route("/", get(async || "as often as you like")))
+    Ok(Router::new().route("/search", search).route("/", get(async || "as often as you like")))
 }
 
 #[tokio::main]

@@ -25,10 +25,7 @@ pub(crate) struct Work(
 
 impl Leave {
     pub(crate) fn new() -> Self {
-        Self {
-            begun: watch::Sender::new(false),
-            work: watch::Sender::new(()),
-        }
+        Self { begun: watch::Sender::new(false), work: watch::Sender::new(()) }
     }
 
     /// Keeps the process until the work is dropped.

@@ -38,11 +38,7 @@ pub(crate) struct NewOrder {
 impl Orders {
     /// The order with this id. The book of an example has them all.
     pub(crate) fn get(&self, id: u64, asker: Asker) -> Order {
-        Order {
-            id,
-            by: asker.by,
-            request_id: asker.request_id,
-        }
+        Order { id, by: asker.by, request_id: asker.request_id }
     }
 
     /// Takes an order.
@@ -61,9 +57,7 @@ impl NewOrder {
             let problem = Problem::new(&types::INVALID_CONTENT);
             return Err(problem.violation("", "must be an object"));
         };
-        let item = member(order, "item", "a string", |value| {
-            Some(value.as_str()?.to_owned())
-        });
+        let item = member(order, "item", "a string", |value| Some(value.as_str()?.to_owned()));
         let quantity = member(order, "quantity", "a whole number", Value::as_u64);
         Self::check(item.and_then(check_item), quantity.and_then(check_quantity))
     }
@@ -79,12 +73,10 @@ impl NewOrder {
             (item, quantity) => {
                 let faults = [("/item", item.err()), ("/quantity", quantity.err())];
                 let problem = Problem::new(&types::INVALID_CONTENT);
-                Err(faults
-                    .into_iter()
-                    .fold(problem, |problem, (pointer, fault)| match fault {
-                        Some(fault) => problem.violation(pointer, fault),
-                        None => problem,
-                    }))
+                Err(faults.into_iter().fold(problem, |problem, (pointer, fault)| match fault {
+                    Some(fault) => problem.violation(pointer, fault),
+                    None => problem,
+                }))
             }
         }
     }
@@ -134,10 +126,7 @@ mod tests {
 
     #[test]
     fn a_good_order_is_taken() {
-        let longest = format!(
-            r#"{{"item":"{}","quantity":100,"more":[]}}"#,
-            "ö".repeat(64)
-        );
+        let longest = format!(r#"{{"item":"{}","quantity":100,"more":[]}}"#, "ö".repeat(64));
         for json in [r#"{"item":"t","quantity":1}"#, &longest] {
             assert_eq!(faults(json), [""; 0], "{json}");
         }
@@ -154,22 +143,13 @@ mod tests {
             ("{}", &["#/item is missing", "#/quantity is missing"]),
             (
                 r#"{"item":7,"quantity":"7"}"#,
-                &[
-                    "#/item must be a string",
-                    "#/quantity must be a whole number",
-                ],
+                &["#/item must be a string", "#/quantity must be a whole number"],
             ),
             (
                 r#"{"item":null,"quantity":1.5}"#,
-                &[
-                    "#/item must be a string",
-                    "#/quantity must be a whole number",
-                ],
+                &["#/item must be a string", "#/quantity must be a whole number"],
             ),
-            (
-                r#"{"item":"t","quantity":-1}"#,
-                &["#/quantity must be a whole number"],
-            ),
+            (r#"{"item":"t","quantity":-1}"#, &["#/quantity must be a whole number"]),
             ("[]", &["# must be an object"]),
             ("7", &["# must be an object"]),
         ] {

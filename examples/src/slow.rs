@@ -4,10 +4,7 @@ use std::time::Duration;
 
 /// Works for so long. When the caller leaves or a deadline strikes, the work is dropped.
 pub(crate) async fn work(ms: u32, request_id: &str) {
-    let mut end = End {
-        request_id,
-        finished: false,
-    };
+    let mut end = End { request_id, finished: false };
     tokio::time::sleep(Duration::from_millis(ms.into())).await;
     end.finished = true;
 }

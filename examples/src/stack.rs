@@ -40,14 +40,8 @@ pub(crate) struct Stack {
 }
 
 /// The layers of every host, the outermost first.
-pub(crate) type Layers = (
-    DrainLayer,
-    ObserveLayer,
-    ProblemLayer,
-    DeadlineLayer,
-    ShedLayer,
-    RateLimitLayer,
-);
+pub(crate) type Layers =
+    (DrainLayer, ObserveLayer, ProblemLayer, DeadlineLayer, ShedLayer, RateLimitLayer);
 
 /// The layers of an HTTP service: gRPC has a limit of its own for each message.
 pub(crate) type HttpLayers = (Layers, RequestBodyLimitLayer);
@@ -83,12 +77,7 @@ impl Stack {
             .build()
             .map_err(|error| Refusal::new("--ip-quota", error))?;
 
-        Ok(Self {
-            problems,
-            deadlines,
-            slots,
-            by_address,
-        })
+        Ok(Self { problems, deadlines, slots, by_address })
     }
 
     /// The layers of every host, the outermost first, and why each lies where it does.
@@ -96,9 +85,7 @@ impl Stack {
         (
             // Outside of all that may answer before it has read an upload. A client that is still
             // sending would lose such an answer with its connection.
-            DrainLayer::new()
-                .bytes(16 * MIB as u64)
-                .time(Duration::from_secs(2)),
+            DrainLayer::new().bytes(16 * MIB as u64).time(Duration::from_secs(2)),
             // One id for all that follows, and a line for every answer as the caller gets it.
             ObserveLayer,
             // Below the id, which it writes into every problem; above all that may fail or refuse.

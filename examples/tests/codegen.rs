@@ -14,10 +14,7 @@ fn generated_code_is_current() {
 
     let descriptors = protox::compile(["orders.proto"], [root.join("proto")]).unwrap();
     fs::write(out.join("orders.v1.bin"), descriptors.encode_to_vec()).unwrap();
-    tonic_prost_build::configure()
-        .out_dir(&out)
-        .compile_fds(descriptors)
-        .unwrap();
+    tonic_prost_build::configure().out_dir(&out).compile_fds(descriptors).unwrap();
 
     for name in ["orders.v1.rs", "orders.v1.bin"] {
         let generated = fs::read(out.join(name)).unwrap();

@@ -219,9 +219,7 @@ impl Inner {
         let is_preflight = || {
             head.method() == http::Method::OPTIONS
                 && head.headers().contains_key(http::header::ORIGIN)
-                && head
-                    .headers()
-                    .contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
+                && head.headers().contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
         };
         self.open.iter().any(|open| **open == *path) || self.preflight && is_preflight()
     }

@@ -168,9 +168,7 @@ impl AuthBuilder {
     #[cfg(feature = "axum")]
     pub fn axum_source(self) -> Self {
         self.source(|head| {
-            let info = head
-                .extensions()
-                .get::<axum::extract::ConnectInfo<SocketAddr>>();
+            let info = head.extensions().get::<axum::extract::ConnectInfo<SocketAddr>>();
             info.map(|info| info.0.ip())
         })
     }
@@ -179,9 +177,7 @@ impl AuthBuilder {
     #[cfg(feature = "tonic")]
     pub fn tonic_source(self) -> Self {
         self.source(|head| {
-            let info = head
-                .extensions()
-                .get::<tonic::transport::server::TcpConnectInfo>();
+            let info = head.extensions().get::<tonic::transport::server::TcpConnectInfo>();
             Some(info?.remote_addr()?.ip())
         })
     }
@@ -231,10 +227,7 @@ impl AuthBuilder {
         if let Some(path) = self.open.iter().find(|path| !path.starts_with('/')) {
             return Err(ConfigError::new(ConfigErrorKind::Path).about(path));
         }
-        if self
-            .throttle
-            .is_some_and(|(failures, period)| failures == 0 || period.is_zero())
-        {
+        if self.throttle.is_some_and(|(failures, period)| failures == 0 || period.is_zero()) {
             return error(ConfigErrorKind::Throttle);
         }
         let texts = [&self.realm, &self.resource_metadata];
@@ -245,11 +238,7 @@ impl AuthBuilder {
     }
 
     pub(crate) fn finish(self) -> Auth {
-        let scheme = if self.verifiers.is_empty() {
-            Scheme::ApiKey
-        } else {
-            Scheme::Bearer
-        };
+        let scheme = if self.verifiers.is_empty() { Scheme::ApiKey } else { Scheme::Bearer };
         Auth(Arc::new(Inner {
             verifiers: self.verifiers,
             key_header: self.api_keys.is_some().then_some(self.key_header),
@@ -260,9 +249,7 @@ impl AuthBuilder {
             remove: self.remove,
             revocation: self.revocation,
             fail_open: self.fail_open,
-            throttle: self
-                .throttle
-                .map(|(failures, period)| Throttle::new(failures, period)),
+            throttle: self.throttle.map(|(failures, period)| Throttle::new(failures, period)),
             sources: self.sources,
             observer: self.observer,
             challenge: Challenge {

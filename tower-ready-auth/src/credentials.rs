@@ -91,9 +91,7 @@ const fn is_scheme(byte: u8) -> bool {
 }
 
 fn has_token(query: &str) -> bool {
-    query
-        .split('&')
-        .any(|pair| pair.starts_with("access_token="))
+    query.split('&').any(|pair| pair.starts_with("access_token="))
 }
 
 #[cfg(test)]
@@ -121,10 +119,7 @@ mod tests {
     fn credentials_are_found_where_they_may_be() {
         for (headers, found) in [
             (&[][..], "none"),
-            (
-                &[("authorization", &b"Bearer a.b-c_~+/="[..])],
-                "bearer a.b-c_~+/=",
-            ),
+            (&[("authorization", &b"Bearer a.b-c_~+/="[..])], "bearer a.b-c_~+/="),
             (&[("authorization", b"bEARER x")], "bearer x"),
             (&[("authorization", b"ApiKey k")], "key k"),
             (&[("x-api-key", b"k")], "key k"),
@@ -168,19 +163,13 @@ mod tests {
         ] {
             let refused = of("/", &[("authorization", value)]);
             assert!(
-                matches!(
-                    refused,
-                    Err(Reason::MalformedCredentials | Reason::UnknownScheme)
-                ),
+                matches!(refused, Err(Reason::MalformedCredentials | Reason::UnknownScheme)),
                 "{} {refused:?}",
                 value.escape_ascii()
             );
         }
         for value in [&b"Basic dTpw"[..], b"DPoP x", b"x"] {
-            assert_eq!(
-                of("/", &[("authorization", value)]),
-                Err(Reason::UnknownScheme)
-            );
+            assert_eq!(of("/", &[("authorization", value)]), Err(Reason::UnknownScheme));
         }
     }
 }

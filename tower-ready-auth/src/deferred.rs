@@ -59,17 +59,11 @@ struct Waiting<S, B, D, K> {
 
 impl<S: Service<Request<B>>, B, D: Finish<B>> Deferred<S, B, D> {
     pub(crate) const fn inner(future: S::Future) -> Self {
-        Self {
-            kind: Kind::Inner { future },
-        }
+        Self { kind: Kind::Inner { future } }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
-        Self {
-            kind: Kind::Answer {
-                response: Some(response),
-            },
-        }
+        Self { kind: Kind::Answer { response: Some(response) } }
     }
 
     pub(crate) fn later(decider: D, ready: S, request: Request<B>, known: Lookup<D::Known>) -> Self
@@ -80,17 +74,8 @@ impl<S: Service<Request<B>>, B, D: Finish<B>> Deferred<S, B, D> {
             Lookup::Later(known) => known,
             Lookup::Ready(known) => Box::pin(std::future::ready(known)),
         };
-        let waiting = Box::new(Waiting {
-            decider,
-            ready,
-            request,
-            known,
-        });
-        Self {
-            kind: Kind::Later {
-                waiting: Some(waiting),
-            },
-        }
+        let waiting = Box::new(Waiting { decider, ready, request, known });
+        Self { kind: Kind::Later { waiting: Some(waiting) } }
     }
 
     pub(crate) const fn name(&self) -> &'static str {
@@ -139,16 +124,9 @@ where
 
 impl<S: Service<Request<B>>, B, D: Finish<B>> Waiting<S, B, D, D::Known> {
     fn go_on(self, known: D::Known) -> Kind<S, B, D> {
-        let Self {
-            decider,
-            mut ready,
-            mut request,
-            ..
-        } = self;
+        let Self { decider, mut ready, mut request, .. } = self;
         match decider.finish(&mut request, known) {
-            None => Kind::Inner {
-                future: ready.call(request),
-            },
+            None => Kind::Inner { future: ready.call(request) },
             response => Kind::Answer { response },
         }
     }

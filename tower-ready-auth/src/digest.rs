@@ -40,10 +40,7 @@ mod tests {
         let digest = sha256(b"abc");
         let text = to_hex(&digest);
         // The example of FIPS 180-4.
-        assert_eq!(
-            text,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(from_hex(&text), Some(digest));
         assert_eq!(from_hex(&text.to_uppercase()), Some(digest));
         assert_eq!(from_hex(&text[1..]), None);

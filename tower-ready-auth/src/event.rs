@@ -111,11 +111,7 @@ impl<'a> Event<'a> {
 
 fn short(path: &str) -> &str {
     let end = (0..=256).rev().find(|end| path.is_char_boundary(*end));
-    if path.len() > 256 {
-        &path[..end.unwrap_or(0)]
-    } else {
-        path
-    }
+    if path.len() > 256 { &path[..end.unwrap_or(0)] } else { path }
 }
 
 impl EventKind {

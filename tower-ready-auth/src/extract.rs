@@ -13,11 +13,7 @@ use crate::{
 fn required(extensions: &Extensions) -> Result<&Principal, Problem> {
     Principal::of(extensions).ok_or_else(|| {
         let was_asked = extensions.get::<Anonymous>().is_some();
-        let reason = if was_asked {
-            Reason::MissingCredentials
-        } else {
-            Reason::NotAuthenticated
-        };
+        let reason = if was_asked { Reason::MissingCredentials } else { Reason::NotAuthenticated };
         rejection::problem(reason, &Challenge::default(), Demand::default(), None)
     })
 }

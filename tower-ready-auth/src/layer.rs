@@ -22,10 +22,7 @@ impl AuthLayer {
     /// A layer of this `Auth`, or of a [`JwtVerifier`](crate::JwtVerifier) or
     /// [`ApiKeys`](crate::ApiKeys) with its defaults.
     pub fn new(auth: impl Into<Auth>) -> Self {
-        Self {
-            auth: auth.into(),
-            condition: None,
-        }
+        Self { auth: auth.into(), condition: None }
     }
 
     /// Lets all requests for which this does not hold pass by, as nobody. Default: none.

@@ -142,14 +142,8 @@ mod tests {
     #[test]
     fn the_path_stands_between_host_and_path() {
         for (resource, url) in [
-            (
-                "https://a.example",
-                "https://a.example/.well-known/oauth-protected-resource",
-            ),
-            (
-                "https://a.example/",
-                "https://a.example/.well-known/oauth-protected-resource",
-            ),
+            ("https://a.example", "https://a.example/.well-known/oauth-protected-resource"),
+            ("https://a.example/", "https://a.example/.well-known/oauth-protected-resource"),
             (
                 "https://a.example:8443/b/c",
                 "https://a.example:8443/.well-known/oauth-protected-resource/b/c",
@@ -159,13 +153,9 @@ mod tests {
             assert_eq!(metadata.url(), url);
             assert!(url.ends_with(metadata.path()));
         }
-        for resource in [
-            "/a",
-            "a.example",
-            "https://a.example/?b",
-            "https://a.example/#b",
-            "ftp://a.example/",
-        ] {
+        for resource in
+            ["/a", "a.example", "https://a.example/?b", "https://a.example/#b", "ftp://a.example/"]
+        {
             assert!(new(resource).is_err(), "{resource}");
         }
     }
@@ -175,10 +165,7 @@ mod tests {
         let metadata = new("https://a.example/").unwrap();
         let document: serde_json::Value = serde_json::from_slice(&metadata.document).unwrap();
         assert_eq!(document["resource"], "https://a.example/");
-        assert_eq!(
-            document["authorization_servers"][0],
-            "https://issuer.example"
-        );
+        assert_eq!(document["authorization_servers"][0], "https://issuer.example");
         let answer = metadata.answer(&Method::GET);
         assert_eq!(answer.headers()[CONTENT_TYPE], "application/json");
         let refused = metadata.answer(&Method::POST);

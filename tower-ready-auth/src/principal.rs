@@ -270,14 +270,7 @@ mod tests {
     fn words_are_whole_and_exact() {
         let words = Words::of(["orders:read", "", "a\0b", "orders:write"]);
         assert!(words.contains("orders:read") && words.contains("orders:write"));
-        for word in [
-            "",
-            "orders",
-            "orders:",
-            "Orders:read",
-            "orders:read\0orders:write",
-            "a",
-        ] {
+        for word in ["", "orders", "orders:", "Orders:read", "orders:read\0orders:write", "a"] {
             assert!(!words.contains(word), "{word:?}");
         }
         assert_eq!(words.to_string(), "orders:read orders:write");

@@ -132,10 +132,7 @@ impl Reason {
     /// was good once, is no attempt; nor is what fails on our side.
     pub(crate) const fn is_attack(self) -> bool {
         self.status().as_u16() == 401
-            && !matches!(
-                self,
-                Self::MissingCredentials | Self::Expired | Self::StepUpRequired
-            )
+            && !matches!(self, Self::MissingCredentials | Self::Expired | Self::StepUpRequired)
     }
 }
 

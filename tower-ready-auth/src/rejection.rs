@@ -67,8 +67,7 @@ impl Challenge {
 
 /// Whether a text can stand in quotes as it is (RFC 9110 §5.6.4).
 pub(crate) fn is_quotable(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
 /// The no that a reason stands for. Who gets in nowhere learns no more than that.

@@ -118,11 +118,7 @@ impl RevocationList {
 
     fn change<T>(&self, change: impl FnOnce(&mut Entries) -> T) {
         let now = Millis::of(SystemTime::now());
-        let mut entries = self
-            .0
-            .entries
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut entries = self.0.entries.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         change(&mut entries);
         // What has ended by itself need not be revoked. A sweep is as long as the list, so it is left
         // to when the list has doubled.
@@ -157,11 +153,7 @@ impl Revocation for RevocationList {
         if self.is_empty() {
             return Lookup::Ready(Ok(false));
         }
-        let entries = self
-            .0
-            .entries
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let entries = self.0.entries.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         Lookup::Ready(Ok(entries.has(principal)))
     }
 }
@@ -207,11 +199,8 @@ impl Revocation for RevocationFile {
     fn is_revoked(&self, principal: &Principal) -> Lookup<Result<bool, StoreError>> {
         let lines = self.lines.load();
         let inner = principal.inner();
-        let values = [
-            inner.credential_id.as_deref(),
-            inner.key_id.as_deref(),
-            Some(principal.subject()),
-        ];
+        let values =
+            [inner.credential_id.as_deref(), inner.key_id.as_deref(), Some(principal.subject())];
         let revoked = !lines.is_empty() && values.iter().flatten().any(|it| lines.contains(*it));
         Lookup::Ready(Ok(revoked))
     }

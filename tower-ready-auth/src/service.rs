@@ -34,11 +34,7 @@ pub(crate) struct Anonymous;
 
 impl<S> AuthService<S> {
     pub(crate) const fn new(inner: S, auth: Auth, condition: Option<Predicate>) -> Self {
-        Self {
-            inner,
-            auth,
-            condition,
-        }
+        Self { inner, auth, condition }
     }
 
     /// The inner service.
@@ -84,24 +80,18 @@ where
         match step {
             Step::Pass(principal) => {
                 admit(&self.auth, &mut request, principal);
-                AuthFuture {
-                    deferred: Deferred::inner(self.inner.call(request)),
-                }
+                AuthFuture { deferred: Deferred::inner(self.inner.call(request)) }
             }
             Step::Refuse(problem) => {
                 // The inner service may have reserved something when it was ready.
                 let clone = self.inner.clone();
                 drop(mem::replace(&mut self.inner, clone));
-                AuthFuture {
-                    deferred: Deferred::answer(problem.answer(&Caller::of(&request))),
-                }
+                AuthFuture { deferred: Deferred::answer(problem.answer(&Caller::of(&request))) }
             }
             Step::Later(result) => {
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
-                AuthFuture {
-                    deferred: Deferred::later(self.auth.clone(), ready, request, result),
-                }
+                AuthFuture { deferred: Deferred::later(self.auth.clone(), ready, request, result) }
             }
         }
     }
@@ -113,11 +103,7 @@ pub(crate) fn admit<B>(auth: &Auth, request: &mut Request<B>, principal: Option<
     match principal {
         Some(principal) => {
             extensions.insert(principal);
-            hide(
-                request.headers_mut(),
-                auth.0.key_header.as_ref(),
-                auth.0.remove,
-            );
+            hide(request.headers_mut(), auth.0.key_header.as_ref(), auth.0.remove);
         }
         None => {
             extensions.insert(Anonymous);

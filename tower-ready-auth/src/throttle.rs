@@ -73,10 +73,7 @@ impl Throttle {
     /// How long an address has to wait, if it has to.
     pub(crate) fn wait(&self, source: IpAddr, now: Instant) -> Option<Duration> {
         let key = key(source);
-        let shard = self
-            .shard(key)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let shard = self.shard(key).lock().unwrap_or_else(PoisonError::into_inner);
         let wait = shard.failures.get(&key)?.locked_until.since(now);
         (!wait.is_zero()).then_some(wait)
     }
@@ -84,23 +81,15 @@ impl Throttle {
     /// Notes a failure, and says for how long the address is locked, if it is from now on.
     pub(crate) fn failed(&self, source: IpAddr, now: Instant) -> Option<Duration> {
         let key = key(source);
-        let mut shard = self
-            .shard(key)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shard(key).lock().unwrap_or_else(PoisonError::into_inner);
         if !shard.failures.contains_key(&key) && !self.make_room(&mut shard, now) {
             return None;
         }
         let before = shard.failures.len();
-        let new = Failures {
-            full: now,
-            locked_until: now,
-            locks: 0,
-        };
+        let new = Failures { full: now, locked_until: now, locks: 0 };
         let failures = shard.failures.entry(key).or_insert(new);
         let lock = failures.add(now, self.step, self.period);
-        self.addresses
-            .fetch_add(shard.failures.len() - before, Ordering::Relaxed);
+        self.addresses.fetch_add(shard.failures.len() - before, Ordering::Relaxed);
         lock
     }
 
@@ -115,8 +104,7 @@ impl Throttle {
             shard.swept = Some(now);
             let before = failures.len();
             failures.retain(|_, it| it.full > now || it.locked_until > now);
-            self.addresses
-                .fetch_sub(before - failures.len(), Ordering::Relaxed);
+            self.addresses.fetch_sub(before - failures.len(), Ordering::Relaxed);
         }
         failures.len() < MAX_ADDRESSES / SHARDS
     }
@@ -135,10 +123,7 @@ impl Failures {
         if (self.full + step).since(now) <= period {
             return None;
         }
-        let lock = step
-            .max(SHORTEST)
-            .saturating_mul(1 << self.locks.min(20))
-            .min(LONGEST);
+        let lock = step.max(SHORTEST).saturating_mul(1 << self.locks.min(20)).min(LONGEST);
         self.locks += 1;
         self.locked_until = now + lock;
         Some(lock)
@@ -184,9 +169,7 @@ mod tests {
         }
         for seconds in [1, 2, 4, 8, 16] {
             let lock = Duration::from_secs(seconds);
-            let locked = throttle
-                .failed(source, now)
-                .or_else(|| throttle.failed(source, now));
+            let locked = throttle.failed(source, now).or_else(|| throttle.failed(source, now));
             // After a longer lock more than one failure is free again, so fail until it locks.
             let locked = locked.or_else(|| (0..60).find_map(|_| throttle.failed(source, now)));
             assert_eq!(locked, Some(lock));
@@ -234,10 +217,7 @@ mod tests {
             throttle.failed(IpAddr::V4(n.into()), now);
         }
         let kept = throttle.addresses.load(Ordering::Relaxed);
-        assert!(
-            (MAX_ADDRESSES / 2..=MAX_ADDRESSES).contains(&kept),
-            "{kept}"
-        );
+        assert!((MAX_ADDRESSES / 2..=MAX_ADDRESSES).contains(&kept), "{kept}");
         // Once they are quiet, they make room.
         let later = now + LONGEST + MINUTE;
         assert!(throttle.failed(address("2001:db8::1"), later).is_some());

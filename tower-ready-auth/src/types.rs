@@ -39,12 +39,10 @@ pub static INSUFFICIENT_SCOPE: ProblemType = ProblemType::new(
 .docs("`scope` names what is needed. Get credentials with it, if you may have them.");
 
 /// 403: the caller is known, but may not.
-pub static FORBIDDEN: ProblemType = ProblemType::new(
-    "forbidden",
-    StatusCode::FORBIDDEN,
-    "The caller may not do this",
-)
-.docs("The credentials are good, but a policy of the service says no. Others will not help.");
+pub static FORBIDDEN: ProblemType =
+    ProblemType::new("forbidden", StatusCode::FORBIDDEN, "The caller may not do this").docs(
+        "The credentials are good, but a policy of the service says no. Others will not help.",
+    );
 
 /// 429: too many failures.
 pub static TOO_MANY_FAILURES: ProblemType = ProblemType::new(

@@ -170,11 +170,7 @@ impl Breaker {
         let circuit = self.circuit();
         match circuit.phase() {
             Phase::ForcedOpen => None,
-            Phase::Open => Some(
-                circuit
-                    .opens_until()
-                    .map_or(Duration::ZERO, |at| at.since(now)),
-            ),
+            Phase::Open => Some(circuit.opens_until().map_or(Duration::ZERO, |at| at.since(now))),
             _ if circuit.lets_pass(self.policy(), now) => Some(Duration::ZERO),
             _ => Some(Refusal::MOMENT),
         }
@@ -254,10 +250,7 @@ impl Breaker {
         let circuit = self.circuit();
         circuit.count_rejected();
         let wait = self.admits_in().filter(|wait| !wait.is_zero());
-        let refusal = Refusal {
-            phase: circuit.phase(),
-            wait: wait.unwrap_or(Refusal::MOMENT),
-        };
+        let refusal = Refusal { phase: circuit.phase(), wait: wait.unwrap_or(Refusal::MOMENT) };
         Rejected::new(Arc::clone(self.pins.mine()), refusal)
     }
 
@@ -287,16 +280,8 @@ impl Pins {
         pins: usize,
         stripes: usize,
     ) -> Self {
-        let shared = Arc::new(Shared {
-            policy,
-            circuits,
-            stripes,
-        });
-        let pin = |_| {
-            Arc::new(Pin {
-                shared: Arc::clone(&shared),
-            })
-        };
+        let shared = Arc::new(Shared { policy, circuits, stripes });
+        let pin = |_| Arc::new(Pin { shared: Arc::clone(&shared) });
         Self((0..pins.next_power_of_two()).map(pin).collect())
     }
 

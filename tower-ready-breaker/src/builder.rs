@@ -315,10 +315,7 @@ impl BreakerBuilder {
         let (capacity, share) = (self.capacity, self.max_open_share);
         for (is_right, kind) in [
             ((1..=1_000_000).contains(&capacity), Kind::Capacity),
-            (
-                share.is_none_or(|share| share > 0.0 && share <= 1.0),
-                Kind::MaxOpenShare,
-            ),
+            (share.is_none_or(|share| share > 0.0 && share <= 1.0), Kind::MaxOpenShare),
         ] {
             if !is_right {
                 return Err(ConfigError::new(kind, &self.name));
@@ -348,26 +345,16 @@ impl BreakerBuilder {
             || rules.slow_rate.is_some();
         let day = Duration::from_secs(24 * 60 * 60);
         for (is_right, kind) in [
-            (
-                self.window >= Duration::from_millis(10) && self.window <= day,
-                Kind::Window,
-            ),
-            (
-                (1..=Span::MAX_BUCKETS).contains(&self.buckets),
-                Kind::Buckets,
-            ),
+            (self.window >= Duration::from_millis(10) && self.window <= day, Kind::Window),
+            ((1..=Span::MAX_BUCKETS).contains(&self.buckets), Kind::Buckets),
             ((1..=MAX_PROBES).contains(&self.probes), Kind::Probes),
             (self.successes_to_close > 0, Kind::SuccessesToClose),
             (!self.probe_lease.is_zero(), Kind::ProbeLease),
             (
-                self.throttle
-                    .is_none_or(|factor| factor >= 1.0 && factor.is_finite()),
+                self.throttle.is_none_or(|factor| factor >= 1.0 && factor.is_finite()),
                 Kind::Throttle,
             ),
-            (
-                has_rule || self.trip.is_some() || self.throttle.is_some(),
-                Kind::NoRule,
-            ),
+            (has_rule || self.trip.is_some() || self.throttle.is_some(), Kind::NoRule),
         ] {
             if !is_right {
                 return Err(ConfigError::new(kind, &self.name));

@@ -73,11 +73,7 @@ impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService {
-            inner,
-            breaker: self.breaker.clone(),
-            is_shut: false,
-        }
+        CallService { inner, breaker: self.breaker.clone(), is_shut: false }
     }
 }
 
@@ -106,19 +102,11 @@ where
 
     #[inline]
     fn call(&mut self, request: Q) -> Self::Future {
-        let admitted = if self.is_shut {
-            Err(self.breaker.refuse())
-        } else {
-            self.breaker.try_acquire()
-        };
+        let admitted =
+            if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
         let kind = match admitted {
-            Ok(permit) => Kind::Call {
-                call: self.inner.call(request),
-                permit: Some(permit),
-            },
-            Err(rejected) => Kind::Rejected {
-                rejected: Some(rejected),
-            },
+            Ok(permit) => Kind::Call { call: self.inner.call(request), permit: Some(permit) },
+            Err(rejected) => Kind::Rejected { rejected: Some(rejected) },
         };
         CallFuture { kind }
     }
@@ -127,11 +115,7 @@ where
 /// Readiness is of one instance: a clone has yet to ask.
 impl<S: Clone> Clone for CallService<S> {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            breaker: self.breaker.clone(),
-            is_shut: false,
-        }
+        Self { inner: self.inner.clone(), breaker: self.breaker.clone(), is_shut: false }
     }
 }
 
@@ -178,9 +162,7 @@ where
             }
             KindProj::Rejected { rejected } => {
                 #[expect(clippy::expect_used, reason = "the contract of `Future`")]
-                let rejected = rejected
-                    .take()
-                    .expect("`CallFuture` polled after completion");
+                let rejected = rejected.take().expect("`CallFuture` polled after completion");
                 Poll::Ready(Err(BreakerError::Rejected(rejected)))
             }
         }

@@ -131,9 +131,7 @@ mod tests {
         let build = |required, window| {
             let builder = Breaker::builder("orders");
             let times = std::iter::repeat(SECOND);
-            builder
-                .failsafe_success_rate(required, 5, window, times)
-                .build()
+            builder.failsafe_success_rate(required, 5, window, times).build()
         };
         assert!(build(0.8, SECOND * 30).is_ok());
         let kind = |required, window| build(required, window).unwrap_err().kind();

@@ -49,11 +49,7 @@ impl<F> BreakerFuture<F> {
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
-        Self {
-            kind: Kind::Answer {
-                response: Some(response),
-            },
-        }
+        Self { kind: Kind::Answer { response: Some(response) } }
     }
 }
 

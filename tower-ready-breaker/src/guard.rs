@@ -15,12 +15,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) const fn new(permit: Permit, deadline: Option<Deadline>) -> Self {
-        Self {
-            permit,
-            deadline,
-            slow: false,
-            pending: None,
-        }
+        Self { permit, deadline, slow: false, pending: None }
     }
 
     fn measure(&mut self, now: Instant, at_end: bool) {

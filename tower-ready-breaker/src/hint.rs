@@ -12,9 +12,7 @@ const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 /// What the headers or trailers of a failure say, if they say something that can be read.
 pub(crate) fn hint(headers: &HeaderMap) -> Option<Duration> {
     let pushback = headers.get(PUSHBACK).and_then(number);
-    pushback
-        .map(Duration::from_millis)
-        .or_else(|| retry_after(headers.get(RETRY_AFTER)?, headers))
+    pushback.map(Duration::from_millis).or_else(|| retry_after(headers.get(RETRY_AFTER)?, headers))
 }
 
 /// RFC 9110 §10.2.3: seconds, or a date. A date is meant by the peer's clock, which its `Date`
@@ -55,27 +53,13 @@ mod tests {
         let secs = |secs| Some(Duration::from_secs(secs));
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[("retry-after", "30")]), secs(30));
-        assert_eq!(
-            of(&[("retry-after", "99999999999999999999999")]),
-            secs(u64::MAX)
-        );
-        for junk in [
-            "",
-            "-1",
-            "+3",
-            "1.5",
-            "soon",
-            "3 s",
-            "Sun, 99 Nov 1994 08:49:37 GMT",
-        ] {
+        assert_eq!(of(&[("retry-after", "99999999999999999999999")]), secs(u64::MAX));
+        for junk in ["", "-1", "+3", "1.5", "soon", "3 s", "Sun, 99 Nov 1994 08:49:37 GMT"] {
             assert_eq!(of(&[("retry-after", junk)]), None, "{junk}");
         }
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(of(&[("retry-after", date)]), secs(0), "long ago");
-        let dates = [
-            ("retry-after", date),
-            ("date", "Sun, 06 Nov 1994 08:49:07 GMT"),
-        ];
+        let dates = [("retry-after", date), ("date", "Sun, 06 Nov 1994 08:49:07 GMT")];
         assert_eq!(of(&dates), secs(30), "by the peer's own clock");
         let pushback = Duration::from_millis(250);
         assert_eq!(of(&[("grpc-retry-pushback-ms", "250")]), Some(pushback));

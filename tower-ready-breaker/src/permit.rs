@@ -24,12 +24,7 @@ pub struct Permit {
 
 impl Permit {
     pub(crate) const fn new(pin: Arc<Pin>, circuit: u32, ticket: Ticket) -> Self {
-        Self {
-            pin,
-            circuit,
-            is_open: true,
-            ticket,
-        }
+        Self { pin, circuit, is_open: true, ticket }
     }
 
     /// The call succeeded.
@@ -107,9 +102,7 @@ impl Permit {
         if self.ticket.is_probe() {
             let Self { pin, ticket, .. } = self;
             let shared = &pin.shared;
-            shared
-                .circuit(self.circuit)
-                .probe_head(&shared.policy, ticket, now);
+            shared.circuit(self.circuit).probe_head(&shared.policy, ticket, now);
         }
     }
 
@@ -119,15 +112,9 @@ impl Permit {
         let abandon = self.policy().live.abandon();
         let abandoned = before_head && abandon != 0 && self.waited(now) >= abandon;
         let told = if abandoned || deadline.is_some_and(|deadline| deadline <= now) {
-            Told {
-                slow: before_head && self.is_slow(now),
-                ..Told::FAILURE
-            }
+            Told { slow: before_head && self.is_slow(now), ..Told::FAILURE }
         } else {
-            Told {
-                dropped: true,
-                ..Told::of(Outcome::Ignored)
-            }
+            Told { dropped: true, ..Told::of(Outcome::Ignored) }
         };
         self.tell(told, now);
     }
@@ -140,11 +127,7 @@ impl Permit {
         hint: Option<Duration>,
         now: Instant,
     ) {
-        let told = Told {
-            slow,
-            hint,
-            ..Told::of(outcome)
-        };
+        let told = Told { slow, hint, ..Told::of(outcome) };
         self.tell(told, now);
     }
 

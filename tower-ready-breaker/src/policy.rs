@@ -101,12 +101,7 @@ fn nanos(time: Option<Duration>) -> u64 {
 impl Policy {
     /// Tells of a change, under no lock.
     pub(crate) fn tell(&self, key: Option<&str>, generation: u32, change: Change) {
-        let event = Event {
-            breaker: &self.name,
-            key,
-            generation,
-            change,
-        };
+        let event = Event { breaker: &self.name, key, generation, change };
         #[cfg(feature = "tracing")]
         log(&event);
         if let Some(observer) = &self.observer {
@@ -118,21 +113,12 @@ impl Policy {
 
 #[cfg(feature = "tracing")]
 fn log(event: &Event<'_>) {
-    let Event {
-        breaker,
-        key,
-        change,
-        ..
-    } = event;
+    let Event { breaker, key, change, .. } = event;
     let key = key.unwrap_or_default();
     match change {
-        Change::Opened { reason, open_for } => tracing::warn!(
-            breaker,
-            key,
-            reason = reason.as_str(),
-            ?open_for,
-            "circuit opened"
-        ),
+        Change::Opened { reason, open_for } => {
+            tracing::warn!(breaker, key, reason = reason.as_str(), ?open_for, "circuit opened");
+        }
         Change::WouldOpen { reason } | Change::Spared { reason } => tracing::warn!(
             breaker,
             key,

@@ -92,9 +92,7 @@ impl Rejected {
     /// The problem to answer with: 503 with `Retry-After` over HTTP, `UNAVAILABLE` with pushback
     /// over gRPC. It does not name the breaker, which is nothing to callers.
     pub fn problem(&self) -> Problem {
-        Problem::new(&CIRCUIT_OPEN)
-            .retry_after(self.retry_after())
-            .rejected_by(self.mark())
+        Problem::new(&CIRCUIT_OPEN).retry_after(self.retry_after()).rejected_by(self.mark())
     }
 
     const fn mark(&self) -> LocalRejection {

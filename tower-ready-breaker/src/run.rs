@@ -25,12 +25,7 @@ pin_project! {
 
 impl<F, J> Run<F, J> {
     pub(crate) const fn new(breaker: Breaker, call: F, judge: J) -> Self {
-        Self {
-            call,
-            breaker,
-            permit: None,
-            judge: Some(judge),
-        }
+        Self { call, breaker, permit: None, judge: Some(judge) }
     }
 }
 
@@ -68,8 +63,6 @@ where
 
 impl<F, J> fmt::Debug for Run<F, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run")
-            .field("breaker", &self.breaker)
-            .finish_non_exhaustive()
+        f.debug_struct("Run").field("breaker", &self.breaker).finish_non_exhaustive()
     }
 }

@@ -27,11 +27,7 @@ pub struct BreakerService<S> {
 impl<S> BreakerService<S> {
     /// Guards a service.
     pub const fn new(inner: S, breaker: Breaker) -> Self {
-        Self {
-            inner,
-            breaker,
-            is_shut: false,
-        }
+        Self { inner, breaker, is_shut: false }
     }
 
     /// The inner service.
@@ -76,11 +72,8 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let admitted = if self.is_shut {
-            Err(self.breaker.refuse())
-        } else {
-            self.breaker.try_acquire()
-        };
+        let admitted =
+            if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
         match admitted {
             Ok(permit) => BreakerFuture::call(&mut self.inner, request, permit),
             Err(rejected) => BreakerFuture::answer(reject(&rejected, &request)),

@@ -92,79 +92,31 @@ fn nonsense_is_refused_by_the_name_of_its_setting() {
     type Set = fn(BreakerBuilder) -> BreakerBuilder;
     let cases: [(Set, Kind, &str); 26] = [
         (|it| it.window(Duration::ZERO), Kind::Window, "window"),
-        (
-            |it| it.window(Duration::from_millis(9)),
-            Kind::Window,
-            "window",
-        ),
+        (|it| it.window(Duration::from_millis(9)), Kind::Window, "window"),
         (|it| it.window(Duration::MAX), Kind::Window, "window"),
         (|it| it.buckets(0), Kind::Buckets, "buckets"),
         (|it| it.buckets(257), Kind::Buckets, "buckets"),
         (|it| it.failure_rate(0.0), Kind::FailureRate, "failure_rate"),
-        (
-            |it| it.failure_rate(-0.1),
-            Kind::FailureRate,
-            "failure_rate",
-        ),
+        (|it| it.failure_rate(-0.1), Kind::FailureRate, "failure_rate"),
         (|it| it.failure_rate(1.1), Kind::FailureRate, "failure_rate"),
-        (
-            |it| it.failure_rate(f64::NAN),
-            Kind::FailureRate,
-            "failure_rate",
-        ),
-        (
-            |it| it.failure_rate(f64::INFINITY),
-            Kind::FailureRate,
-            "failure_rate",
-        ),
-        (
-            |it| it.slow_calls(Duration::from_secs(1), f64::NAN),
-            Kind::SlowRate,
-            "slow_calls",
-        ),
-        (
-            |it| it.slow_calls(Duration::from_secs(1), 1.5),
-            Kind::SlowRate,
-            "slow_calls",
-        ),
-        (
-            |it| it.slow_calls(Duration::ZERO, 0.5),
-            Kind::SlowThreshold,
-            "slow_calls",
-        ),
+        (|it| it.failure_rate(f64::NAN), Kind::FailureRate, "failure_rate"),
+        (|it| it.failure_rate(f64::INFINITY), Kind::FailureRate, "failure_rate"),
+        (|it| it.slow_calls(Duration::from_secs(1), f64::NAN), Kind::SlowRate, "slow_calls"),
+        (|it| it.slow_calls(Duration::from_secs(1), 1.5), Kind::SlowRate, "slow_calls"),
+        (|it| it.slow_calls(Duration::ZERO, 0.5), Kind::SlowThreshold, "slow_calls"),
         (|it| it.min_calls(0), Kind::MinCalls, "min_calls"),
-        (
-            |it| it.consecutive_failures(0),
-            Kind::Consecutive,
-            "consecutive_failures",
-        ),
+        (|it| it.consecutive_failures(0), Kind::Consecutive, "consecutive_failures"),
         (|it| it.open_for([]), Kind::OpenTimes, "open_for"),
         (|it| it.probes(0), Kind::Probes, "probes"),
         (|it| it.probes(17), Kind::Probes, "probes"),
-        (
-            |it| it.successes_to_close(0),
-            Kind::SuccessesToClose,
-            "successes_to_close",
-        ),
-        (
-            |it| it.probe_lease(Duration::ZERO),
-            Kind::ProbeLease,
-            "probe_lease",
-        ),
-        (
-            |it| it.abandon_after(Duration::ZERO),
-            Kind::AbandonAfter,
-            "abandon_after",
-        ),
+        (|it| it.successes_to_close(0), Kind::SuccessesToClose, "successes_to_close"),
+        (|it| it.probe_lease(Duration::ZERO), Kind::ProbeLease, "probe_lease"),
+        (|it| it.abandon_after(Duration::ZERO), Kind::AbandonAfter, "abandon_after"),
         (|it| it.throttle(0.9), Kind::Throttle, "throttle"),
         (|it| it.throttle(f64::NAN), Kind::Throttle, "throttle"),
         (|it| it.throttle(f64::INFINITY), Kind::Throttle, "throttle"),
         (BreakerBuilder::no_failure_rate, Kind::NoRule, "rule"),
-        (
-            |it| it.open_for(std::iter::empty()),
-            Kind::OpenTimes,
-            "open_for",
-        ),
+        (|it| it.open_for(std::iter::empty()), Kind::OpenTimes, "open_for"),
     ];
     for (set, kind, word) in cases {
         let error = set(Breaker::builder("orders")).build().unwrap_err();
@@ -193,11 +145,7 @@ async fn the_largest_settings_work() {
     assert!(breaker.try_acquire().is_err());
     breaker.reset();
 
-    let breaker = builder()
-        .probes(16)
-        .successes_to_close(255)
-        .build()
-        .unwrap();
+    let breaker = builder().probes(16).successes_to_close(255).build().unwrap();
     half_open(&breaker).await;
     let probes: Vec<_> = std::iter::from_fn(|| breaker.try_acquire().ok()).collect();
     assert_eq!(probes.len(), 16);

@@ -37,11 +37,7 @@ async fn given_up_or_panicked_it_counts_as_any_call_does() {
     let mut service = CallLayer::new(breaker.clone()).layer(hang);
     for _ in 0..5 {
         let call = service.ready().await.unwrap().call(());
-        assert!(
-            tokio::time::timeout(Duration::from_secs(1), call)
-                .await
-                .is_err()
-        );
+        assert!(tokio::time::timeout(Duration::from_secs(1), call).await.is_err());
     }
     assert_eq!(breaker.snapshot().window.failures, 5);
 
@@ -61,8 +57,5 @@ async fn given_up_or_panicked_it_counts_as_any_call_does() {
     breaker.reset();
     half_open(&breaker).await;
     drop(service.ready().await.unwrap().call(()));
-    assert!(
-        breaker.try_acquire().unwrap().is_probe(),
-        "its slot is back"
-    );
+    assert!(breaker.try_acquire().unwrap().is_probe(), "its slot is back");
 }

@@ -40,11 +40,8 @@ impl LayerOver for tower_ready_breaker::BreakerLayer {
 // 32
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_given_up_early_says_nothing_and_a_late_one_is_a_failure() {
-    let breaker = builder()
-        .min_calls(20)
-        .abandon_after(Duration::from_millis(100))
-        .build()
-        .unwrap();
+    let breaker =
+        builder().min_calls(20).abandon_after(Duration::from_millis(100)).build().unwrap();
     for _ in 0..30 {
         give_up(&breaker, BRIEF, Request::new(())).await;
     }
@@ -62,10 +59,7 @@ async fn a_call_that_is_given_up_early_says_nothing_and_a_late_one_is_a_failure(
 // 33
 #[tokio::test(start_paused = true)]
 async fn a_timeout_further_out_does_not_hide_a_dead_backend() {
-    let breaker = builder()
-        .abandon_after(Duration::from_millis(100))
-        .build()
-        .unwrap();
+    let breaker = builder().abandon_after(Duration::from_millis(100)).build().unwrap();
     let mut service = ServiceBuilder::new()
         .timeout(Duration::from_millis(100))
         .layer(breaker.layer())
@@ -129,11 +123,7 @@ async fn a_guarded_future_that_is_given_up_counts_as_a_call_does() {
     let breaker = breaker();
     for _ in 0..10 {
         let call = breaker.run(std::future::pending::<Result<(), ()>>());
-        assert!(
-            tokio::time::timeout(Duration::from_secs(1), call)
-                .await
-                .is_err()
-        );
+        assert!(tokio::time::timeout(Duration::from_secs(1), call).await.is_err());
     }
     assert_eq!(breaker.state(), State::Open);
 }

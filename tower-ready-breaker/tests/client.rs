@@ -65,10 +65,7 @@ impl<B> Policy<Request<Full<Bytes>>, Response<B>, BoxError> for Again {
 
 fn stack(breaker: &KeyedBreaker, retries: u32, budget: TpsBudget) -> Stack {
     ServiceBuilder::new()
-        .retry(Again {
-            left: retries,
-            budget: budget.into(),
-        })
+        .retry(Again { left: retries, budget: budget.into() })
         .layer(breaker.layer())
         .timeout(Duration::from_millis(250))
         .service(Client::builder(TokioExecutor::new()).build_http())
@@ -104,11 +101,7 @@ async fn opens_sheds_and_closes(server: &Server, fault: &str) {
     let circuit = || breaker.key(&address.to_string());
     for _ in 0..4 {
         assert_eq!(circuit().state(), State::Closed, "{fault}");
-        assert_ne!(
-            whole(&stack, address, fault).await,
-            Some(StatusCode::OK),
-            "{fault}"
-        );
+        assert_ne!(whole(&stack, address, fault).await, Some(StatusCode::OK), "{fault}");
     }
     assert_eq!(circuit().state(), State::Open, "{fault}");
     let hits = server.hits();
@@ -123,10 +116,7 @@ async fn opens_sheds_and_closes(server: &Server, fault: &str) {
     circuit().suspect();
     for _ in 0..2 {
         assert_eq!(circuit().state(), State::HalfOpen, "{fault}");
-        assert_eq!(
-            whole(&stack, address, "/probe/a").await,
-            Some(StatusCode::OK)
-        );
+        assert_eq!(whole(&stack, address, "/probe/a").await, Some(StatusCode::OK));
     }
     assert_eq!(circuit().state(), State::Closed, "{fault}");
 }

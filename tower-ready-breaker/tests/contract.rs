@@ -32,11 +32,7 @@ async fn a_request_that_passes_is_let_through_as_it_is() {
 #[tokio::test]
 async fn so_it_is_with_probes() {
     contract::check(|| {
-        let breaker = builder()
-            .probes(16)
-            .successes_to_close(255)
-            .build()
-            .unwrap();
+        let breaker = builder().probes(16).successes_to_close(255).build().unwrap();
         breaker.suspect();
         breaker.layer()
     })
@@ -67,10 +63,7 @@ fn service_and_future_are_send_where_the_inner_ones_are() {
 #[test]
 fn a_call_carries_little_more_than_its_own_future() {
     let more = size_of::<BreakerFuture<std::future::Pending<()>>>();
-    assert!(
-        more <= 160,
-        "{more} bytes, of which an answer in place of the inner one has most"
-    );
+    assert!(more <= 160, "{more} bytes, of which an answer in place of the inner one has most");
     assert!(size_of::<Permit>() <= 48, "{}", size_of::<Permit>());
 }
 
@@ -100,12 +93,7 @@ fn a_closed_circuit_allocates_nothing() {
     let settings: [fn() -> Breaker; 3] = [
         || builder().build().unwrap(),
         || builder().consecutive_failures(5).build().unwrap(),
-        || {
-            builder()
-                .slow_calls(Duration::from_secs(1), 0.5)
-                .build()
-                .unwrap()
-        },
+        || builder().slow_calls(Duration::from_secs(1), 0.5).build().unwrap(),
     ];
     for breaker in settings {
         let inner = || service_fn(|_: Request<()>| std::future::ready(Ok::<_, ()>(answering())));
@@ -122,14 +110,8 @@ fn a_closed_circuit_allocates_nothing() {
 fn a_permit_and_a_rejection_allocate_nothing() {
     let breaker = builder().build().unwrap();
     breaker.try_acquire().unwrap().success();
-    assert_eq!(
-        alloc::count(|| breaker.try_acquire().unwrap().success()).count,
-        0
-    );
-    assert_eq!(
-        alloc::count(|| breaker.try_acquire().unwrap().failure()).count,
-        0
-    );
+    assert_eq!(alloc::count(|| breaker.try_acquire().unwrap().success()).count, 0);
+    assert_eq!(alloc::count(|| breaker.try_acquire().unwrap().failure()).count, 0);
     breaker.force_open();
     assert_eq!(alloc::count(|| breaker.try_acquire().is_err()).count, 0);
 }

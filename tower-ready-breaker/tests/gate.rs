@@ -145,30 +145,17 @@ async fn a_balancer_leaves_a_sick_endpoint_out_and_comes_back_to_it() {
     });
     let mut balancer = Balance::new(ServiceList::new(services.into_iter().collect::<Vec<_>>()));
     let mut called = async |calls: usize| {
-        let before = endpoints
-            .each_ref()
-            .map(|endpoint| endpoint.calls.load(SeqCst));
+        let before = endpoints.each_ref().map(|endpoint| endpoint.calls.load(SeqCst));
         for _ in 0..calls {
-            balancer
-                .ready()
-                .await
-                .unwrap()
-                .call(Request::new(()))
-                .await
-                .unwrap();
+            balancer.ready().await.unwrap().call(Request::new(())).await.unwrap();
         }
-        let after = endpoints
-            .each_ref()
-            .map(|endpoint| endpoint.calls.load(SeqCst));
+        let after = endpoints.each_ref().map(|endpoint| endpoint.calls.load(SeqCst));
         std::array::from_fn::<_, 3, _>(|n| after[n] - before[n])
     };
     assert!(called(100).await.iter().all(|calls| *calls > 10));
 
     endpoints[0].is_sick.store(true, SeqCst);
-    assert!(
-        called(300).await[0] <= 4,
-        "three failures, and one that was ready already"
-    );
+    assert!(called(300).await[0] <= 4, "three failures, and one that was ready already");
     advance(OPEN + Duration::from_millis(1)).await;
     assert!(called(100).await[0] <= 2, "a probe");
 

@@ -24,30 +24,21 @@ fn wish(set: impl FnOnce(&mut Behaviour)) -> Behaviour {
 async fn a_channel_opens_by_codes_and_broken_streams_and_closes_again() {
     let server = Tonic.serve(Identity::new()).await;
     let uri = format!("http://{}", server.address());
-    let breaker = builder()
-        .consecutive_failures(3)
-        .open_for([Duration::from_secs(3_600)])
-        .build()
-        .unwrap();
+    let breaker =
+        builder().consecutive_failures(3).open_for([Duration::from_secs(3_600)]).build().unwrap();
     let channel = Endpoint::from_shared(uri).unwrap().connect_lazy();
     let mut client = ProbeClient::new(breaker.layer().layer(channel));
 
     // A code of the caller's own fault says that the peer is well.
     for _ in 0..5 {
         let not_found = wish(|it| (it.fail, it.code) = (true, Code::NotFound as i32));
-        assert_eq!(
-            client.a(not_found).await.unwrap_err().code(),
-            Code::NotFound
-        );
+        assert_eq!(client.a(not_found).await.unwrap_err().code(), Code::NotFound);
     }
     assert_eq!(breaker.snapshot().window.successes, 5);
 
     for _ in 0..2 {
         let unavailable = wish(|it| (it.fail, it.code) = (true, Code::Unavailable as i32));
-        assert_eq!(
-            client.a(unavailable).await.unwrap_err().code(),
-            Code::Unavailable
-        );
+        assert_eq!(client.a(unavailable).await.unwrap_err().code(), Code::Unavailable);
     }
     assert_eq!(breaker.state(), State::Closed);
     let breaks = wish(|it| {

@@ -61,20 +61,14 @@ async fn a_good_probe_gives_its_slot_back_and_the_second_closes() {
 #[tokio::test(start_paused = true)]
 async fn a_bad_probe_opens_it_for_the_next_time() {
     let told = Told::default();
-    let breaker = builder()
-        .open_for([5, 10].map(Duration::from_secs))
-        .on_event(told.hear())
-        .build()
-        .unwrap();
+    let breaker =
+        builder().open_for([5, 10].map(Duration::from_secs)).on_event(told.hear()).build().unwrap();
     half_open(&breaker).await;
     let probe = breaker.try_acquire().unwrap();
     let generation = breaker.snapshot().generation;
     probe.failure();
     assert_eq!(breaker.snapshot().generation, generation + 1);
-    assert_eq!(
-        told.last_opening(),
-        Some((Reason::ProbeFailed, Duration::from_secs(10)))
-    );
+    assert_eq!(told.last_opening(), Some((Reason::ProbeFailed, Duration::from_secs(10))));
     secs(9).await;
     assert!(breaker.try_acquire().is_err());
     secs(1).await;
@@ -154,16 +148,9 @@ async fn a_probe_that_hangs_is_lost_when_its_lease_is_over() {
     assert_eq!(breaker.state(), State::HalfOpen);
     secs(1).await;
     assert!(breaker.try_acquire().is_err());
-    assert_eq!(
-        told.last_opening(),
-        Some((Reason::ProbeLost, Duration::from_secs(10)))
-    );
+    assert_eq!(told.last_opening(), Some((Reason::ProbeLost, Duration::from_secs(10))));
     hung.success();
-    assert_eq!(
-        breaker.state(),
-        State::Open,
-        "its late success says nothing"
-    );
+    assert_eq!(breaker.state(), State::Open, "its late success says nothing");
     assert_eq!(breaker.snapshot().stale, 1);
 }
 
@@ -195,10 +182,7 @@ async fn a_probe_that_says_nothing_leaves_it_half_open() {
 // 24
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_is_good_but_slow_opens_it() {
-    let breaker = builder()
-        .slow_calls(Duration::from_secs(1), 1.0)
-        .build()
-        .unwrap();
+    let breaker = builder().slow_calls(Duration::from_secs(1), 1.0).build().unwrap();
     half_open(&breaker).await;
     let probe = breaker.try_acquire().unwrap();
     secs(1).await;
@@ -213,10 +197,7 @@ async fn a_probe_that_is_sent_away_opens_it_for_as_long_as_it_was_told() {
     let breaker = builder().on_event(told.hear()).build().unwrap();
     half_open(&breaker).await;
     let wait = Duration::from_secs(20);
-    breaker
-        .try_acquire()
-        .unwrap()
-        .record(Outcome::RateLimited(Some(wait)));
+    breaker.try_acquire().unwrap().record(Outcome::RateLimited(Some(wait)));
     assert_eq!(told.last_opening(), Some((Reason::ProbeFailed, wait)));
 }
 
@@ -237,10 +218,7 @@ async fn calls_from_before_it_opened_change_nothing_when_they_end() {
     assert_eq!(breaker.state(), State::HalfOpen);
     assert_eq!(breaker.snapshot().stale, 6);
     let other = breaker.try_acquire().unwrap();
-    assert!(
-        breaker.try_acquire().is_err(),
-        "two slots, no more and no fewer"
-    );
+    assert!(breaker.try_acquire().is_err(), "two slots, no more and no fewer");
     probe.success();
     other.success();
     assert_eq!(breaker.state(), State::Closed);
@@ -311,11 +289,7 @@ fn two_threads_that_try_it_at_once_make_one_event() {
 async fn open_times_grow_to_the_longest_and_start_over_after_a_quiet_window() {
     let told = Told::default();
     let times = Backoff::exponential(OPEN, Duration::from_secs(300)).jitter(false);
-    let breaker = builder()
-        .open_for(times)
-        .on_event(told.hear())
-        .build()
-        .unwrap();
+    let breaker = builder().open_for(times).on_event(told.hear()).build().unwrap();
     trip(&breaker);
     for _ in 0..7 {
         let wait = breaker.snapshot().retry_after.unwrap();
@@ -343,11 +317,8 @@ async fn open_times_grow_to_the_longest_and_start_over_after_a_quiet_window() {
 #[tokio::test(start_paused = true)]
 async fn who_runs_out_of_open_times_stays_with_the_last() {
     let told = Told::default();
-    let breaker = builder()
-        .open_for([1, 2].map(Duration::from_secs))
-        .on_event(told.hear())
-        .build()
-        .unwrap();
+    let breaker =
+        builder().open_for([1, 2].map(Duration::from_secs)).on_event(told.hear()).build().unwrap();
     trip(&breaker);
     for _ in 0..3 {
         advance(breaker.snapshot().retry_after.unwrap()).await;
@@ -358,47 +329,28 @@ async fn who_runs_out_of_open_times_stays_with_the_last() {
 
 #[tokio::test(start_paused = true)]
 async fn it_recovers_over_a_while_if_asked_to() {
-    let breaker = builder()
-        .recover_over(Duration::from_secs(10))
-        .build()
-        .unwrap();
+    let breaker = builder().recover_over(Duration::from_secs(10)).build().unwrap();
     half_open(&breaker).await;
     calls(&breaker, "++");
     assert_eq!(breaker.state(), State::Recovering);
     let mut passed = Vec::new();
     for _ in 0..10 {
-        let pass = |_: &i32| {
-            breaker
-                .try_acquire()
-                .map(tower_ready_breaker::Permit::success)
-                .is_ok()
-        };
+        let pass =
+            |_: &i32| breaker.try_acquire().map(tower_ready_breaker::Permit::success).is_ok();
         passed.push((0..100).filter(pass).count());
         secs(1).await;
     }
-    assert!(
-        (8..=12).contains(&passed[0]),
-        "a tenth at first: {passed:?}"
-    );
-    assert!(
-        (88..=94).contains(&passed[9]),
-        "nearly all at last: {passed:?}"
-    );
+    assert!((8..=12).contains(&passed[0]), "a tenth at first: {passed:?}");
+    assert!((88..=94).contains(&passed[9]), "nearly all at last: {passed:?}");
     assert!(passed.is_sorted(), "{passed:?}");
     calls(&breaker, "+");
     assert_eq!(breaker.state(), State::Closed);
-    assert_eq!(
-        breaker.snapshot().rejected as usize,
-        1_001 - passed.iter().sum::<usize>()
-    );
+    assert_eq!(breaker.snapshot().rejected as usize, 1_001 - passed.iter().sum::<usize>());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_while_it_recovers_opens_it_again() {
-    let breaker = builder()
-        .recover_over(Duration::from_secs(10))
-        .build()
-        .unwrap();
+    let breaker = builder().recover_over(Duration::from_secs(10)).build().unwrap();
     half_open(&breaker).await;
     calls(&breaker, "++");
     secs(9).await;

@@ -17,11 +17,7 @@ fn fail() -> Call {
 }
 
 fn breaker() -> Breaker {
-    builder()
-        .min_calls(3)
-        .open_for([Duration::from_secs(3_600)])
-        .build()
-        .unwrap()
+    builder().min_calls(3).open_for([Duration::from_secs(3_600)]).build().unwrap()
 }
 
 #[track_caller]
@@ -32,16 +28,9 @@ fn assert_open(reply: &Reply, speaks: Speaks) {
         assert!((3_500..=3_600).contains(&wait), "{wait}");
         let problem = reply.problem();
         assert_eq!(problem["code"], "CIRCUIT_OPEN");
-        assert!(
-            !problem.to_string().contains("orders"),
-            "the breaker's name is not for callers"
-        );
+        assert!(!problem.to_string().contains("orders"), "the breaker's name is not for callers");
     } else {
-        let wait: u64 = reply
-            .header("grpc-retry-pushback-ms")
-            .unwrap()
-            .parse()
-            .unwrap();
+        let wait: u64 = reply.header("grpc-retry-pushback-ms").unwrap().parse().unwrap();
         assert!((3_500_000..=3_600_000).contains(&wait), "{wait}");
         let details = reply.grpc().get_error_details();
         assert_eq!(details.error_info().unwrap().reason, "CIRCUIT_OPEN");

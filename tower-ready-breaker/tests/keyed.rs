@@ -17,10 +17,7 @@ use tower_ready_testing::{
 };
 
 fn keyed() -> KeyedBreaker {
-    builder()
-        .consecutive_failures(1)
-        .build_keyed(by_authority)
-        .unwrap()
+    builder().consecutive_failures(1).build_keyed(by_authority).unwrap()
 }
 
 fn fail(breaker: &KeyedBreaker, key: &str) {
@@ -38,11 +35,7 @@ async fn a_million_keys_find_no_more_room_than_there_is() {
         breaker.key(&key).try_acquire().unwrap().success();
     }
     assert_eq!(breaker.len(), 1_024);
-    assert_eq!(
-        breaker.key("sick.example").state(),
-        State::Open,
-        "and open it still is"
-    );
+    assert_eq!(breaker.key("sick.example").state(), State::Open, "and open it still is");
     assert!(breaker.shared().snapshot().totals.successes > 900_000);
 
     // The others have nothing to do for a window, and make room.
@@ -55,11 +48,7 @@ async fn a_million_keys_find_no_more_room_than_there_is() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_that_share_a_circuit_do_not_open_those_that_have_one() {
-    let breaker = builder()
-        .capacity(2)
-        .consecutive_failures(1)
-        .build_keyed(by_authority)
-        .unwrap();
+    let breaker = builder().capacity(2).consecutive_failures(1).build_keyed(by_authority).unwrap();
     for key in ["a", "b"] {
         breaker.key(key).try_acquire().unwrap().success();
     }
@@ -70,10 +59,7 @@ async fn keys_that_share_a_circuit_do_not_open_those_that_have_one() {
         assert_eq!(breaker.key(key).state(), State::Closed);
     }
     let long = "x".repeat(KeyedBreaker::MAX_KEY + 1);
-    assert!(
-        breaker.key(&long).try_acquire().is_err(),
-        "a key of any length shares it too"
-    );
+    assert!(breaker.key(&long).try_acquire().is_err(), "a key of any length shares it too");
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,11 +77,7 @@ async fn a_key_that_gets_the_circuit_of_another_begins_with_nothing() {
         "the first one's call is nothing to it"
     );
     assert_eq!(breaker.key("second").snapshot().stale, 1);
-    let keys: Vec<_> = breaker
-        .snapshots()
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect();
+    let keys: Vec<_> = breaker.snapshots().into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["second".into()]);
 }
 
@@ -135,21 +117,14 @@ async fn one_host_that_is_down_does_not_take_the_others_along() {
         assert_eq!(status(&mut client, request("well.example")).await, 200);
         assert_eq!(status(&mut client, request("sick.example:8080")).await, 502);
         advance(OPEN).await;
-        assert_eq!(
-            status(&mut client, request("sick.example")).await,
-            502,
-            "a probe"
-        );
+        assert_eq!(status(&mut client, request("sick.example")).await, 502, "a probe");
         assert_eq!(status(&mut client, request("sick.example")).await, 503);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn routes_and_closures_are_keys_too() {
-    let by_route = builder()
-        .consecutive_failures(1)
-        .build_keyed(by_route)
-        .unwrap();
+    let by_route = builder().consecutive_failures(1).build_keyed(by_route).unwrap();
     let mut service = by_route.layer().layer(service_fn(upstream));
     let on = |route| {
         let mut request = request("sick.example");
@@ -166,9 +141,7 @@ async fn routes_and_closures_are_keys_too() {
     let mut service = tenants.unwrap().layer().layer(service_fn(upstream));
     let of = |tenant| {
         let mut request = request("sick.example");
-        request
-            .headers_mut()
-            .insert("x-tenant", http::HeaderValue::from_static(tenant));
+        request.headers_mut().insert("x-tenant", http::HeaderValue::from_static(tenant));
         request
     };
     assert_eq!(status(&mut service, of("acme")).await, 502);
@@ -196,11 +169,7 @@ async fn no_more_of_a_group_open_than_its_budget_allows() {
     }
     fail(&breaker, "d");
     assert_eq!(open(), [true, true, false, false]);
-    assert_eq!(
-        told.words(),
-        ["opened", "opened", "spared", "spared"],
-        "each is told of once"
-    );
+    assert_eq!(told.words(), ["opened", "opened", "spared", "spared"], "each is told of once");
 
     // One that recovers makes room for another.
     advance(OPEN).await;
@@ -225,21 +194,10 @@ async fn the_contract_of_every_layer_holds() {
 
 #[test]
 fn a_key_that_is_known_costs_no_allocation() {
-    let breaker = builder()
-        .open_for([Duration::from_secs(1)])
-        .build_keyed(by_authority)
-        .unwrap();
-    breaker
-        .key("a.example:443")
-        .try_acquire()
-        .unwrap()
-        .success();
+    let breaker = builder().open_for([Duration::from_secs(1)]).build_keyed(by_authority).unwrap();
+    breaker.key("a.example:443").try_acquire().unwrap().success();
     let again = || {
-        breaker
-            .key("a.example:443")
-            .try_acquire()
-            .unwrap()
-            .success();
+        breaker.key("a.example:443").try_acquire().unwrap().success();
     };
     assert_eq!(alloc::count(again).count, 0);
 }

@@ -20,10 +20,7 @@ async fn forced_open_it_stays_until_somebody_says_otherwise() {
     secs(3_600).await;
     let rejected = breaker.try_acquire().unwrap_err();
     assert_eq!(rejected.kind(), RejectedKind::ForcedOpen);
-    assert_eq!(
-        (breaker.state(), breaker.admits_in()),
-        (State::ForcedOpen, None)
-    );
+    assert_eq!((breaker.state(), breaker.admits_in()), (State::ForcedOpen, None));
     breaker.auto();
     assert_eq!(breaker.state(), State::Closed);
     assert_eq!(breaker.admits_in(), Some(Duration::ZERO));
@@ -53,10 +50,7 @@ async fn looking_on_it_says_once_that_it_would_have_opened() {
     assert_eq!(told.words(), ["metrics_only", "would_open"]);
     breaker.auto();
     failures(&breaker, 10);
-    assert_eq!(
-        told.words(),
-        ["metrics_only", "would_open", "closed", "opened"]
-    );
+    assert_eq!(told.words(), ["metrics_only", "would_open", "closed", "opened"]);
 }
 
 // 52

@@ -201,11 +201,7 @@ async fn play(steps: Vec<Step>) {
             Step::Admit => {
                 let call = machine.admit(now);
                 let permit = breaker.try_acquire().ok();
-                assert_eq!(
-                    permit.is_some(),
-                    call.is_some(),
-                    "step {number}: {machine:?}"
-                );
+                assert_eq!(permit.is_some(), call.is_some(), "step {number}: {machine:?}");
                 permits.extend(call.zip(permit));
             }
             Step::Settle(which, how) if !permits.is_empty() => {
@@ -230,26 +226,13 @@ async fn play(steps: Vec<Step>) {
             }
         }
         let snapshot = breaker.snapshot();
-        assert_eq!(
-            snapshot.state, machine.state,
-            "step {number}, {step:?}: {machine:?}"
-        );
-        assert_eq!(
-            snapshot.generation, machine.generation,
-            "step {number}, {step:?}"
-        );
+        assert_eq!(snapshot.state, machine.state, "step {number}, {step:?}: {machine:?}");
+        assert_eq!(snapshot.generation, machine.generation, "step {number}, {step:?}");
         if matches!(machine.state, State::Closed | State::Disabled) {
             let window = machine.window(Instant::now());
             let failed = window.iter().filter(|(failed, _)| *failed).count();
-            assert_eq!(
-                snapshot.window.total() as usize,
-                window.len(),
-                "step {number}, {step:?}"
-            );
-            assert_eq!(
-                snapshot.window.failures as usize, failed,
-                "step {number}, {step:?}"
-            );
+            assert_eq!(snapshot.window.total() as usize, window.len(), "step {number}, {step:?}");
+            assert_eq!(snapshot.window.failures as usize, failed, "step {number}, {step:?}");
         }
     }
 }

@@ -54,10 +54,7 @@ fn trailers(code: &'static str) -> Result<Frame<Bytes>, &'static str> {
 }
 
 fn script(frames: impl IntoIterator<Item = Result<Frame<Bytes>, &'static str>>) -> Script {
-    Script {
-        frames: frames.into_iter().collect(),
-        hangs: false,
-    }
+    Script { frames: frames.into_iter().collect(), hangs: false }
 }
 
 fn status(status: u16) -> http::response::Builder {
@@ -93,11 +90,7 @@ async fn whole(breaker: &Breaker, response: Response<Script>) {
 }
 
 fn counted(breaker: &Breaker) -> (u64, u64) {
-    let Counts {
-        successes,
-        failures,
-        ..
-    } = breaker.snapshot().totals;
+    let Counts { successes, failures, .. } = breaker.snapshot().totals;
     (successes, failures)
 }
 
@@ -105,10 +98,7 @@ fn counted(breaker: &Breaker) -> (u64, u64) {
 #[tokio::test(start_paused = true)]
 async fn a_bad_status_counts_before_the_body_has_ended() {
     let breaker = breaker();
-    let hanging = Script {
-        hangs: true,
-        ..Script::default()
-    };
+    let hanging = Script { hangs: true, ..Script::default() };
     let answer = head(&breaker, status(503).body(hanging).unwrap()).await;
     assert_eq!(counted(&breaker), (0, 1));
     drop(answer);
@@ -130,11 +120,7 @@ async fn a_good_status_with_a_body_that_breaks_is_a_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_in_the_middle_of_a_body_says_nothing() {
     let breaker = breaker();
-    let answer = head(
-        &breaker,
-        status(200).body(script([data(), data()])).unwrap(),
-    )
-    .await;
+    let answer = head(&breaker, status(200).body(script([data(), data()])).unwrap()).await;
     let mut body = Box::pin(answer.into_body());
     assert!(body.frame().await.is_some());
     secs(60).await;
@@ -147,41 +133,13 @@ async fn a_client_that_leaves_in_the_middle_of_a_body_says_nothing() {
 #[tokio::test(start_paused = true)]
 async fn grpc_is_judged_by_its_code_wherever_that_stands() {
     let cases: [(Response<Script>, (u64, u64), &str); 7] = [
-        (
-            grpc().body(script([data(), trailers("0")])).unwrap(),
-            (1, 0),
-            "trailers 0",
-        ),
-        (
-            grpc().body(script([data(), trailers("14")])).unwrap(),
-            (0, 1),
-            "trailers 14",
-        ),
-        (
-            grpc().body(script([data(), trailers("5")])).unwrap(),
-            (1, 0),
-            "trailers 5",
-        ),
-        (
-            grpc().body(script([data(), trailers("1")])).unwrap(),
-            (0, 0),
-            "trailers 1",
-        ),
-        (
-            grpc().body(script([data()])).unwrap(),
-            (0, 1),
-            "no trailers",
-        ),
-        (
-            grpc().header("grpc-status", "14").body(script([])).unwrap(),
-            (0, 1),
-            "trailers only",
-        ),
-        (
-            grpc().header("grpc-status", "8").body(script([])).unwrap(),
-            (0, 0),
-            "exhausted",
-        ),
+        (grpc().body(script([data(), trailers("0")])).unwrap(), (1, 0), "trailers 0"),
+        (grpc().body(script([data(), trailers("14")])).unwrap(), (0, 1), "trailers 14"),
+        (grpc().body(script([data(), trailers("5")])).unwrap(), (1, 0), "trailers 5"),
+        (grpc().body(script([data(), trailers("1")])).unwrap(), (0, 0), "trailers 1"),
+        (grpc().body(script([data()])).unwrap(), (0, 1), "no trailers"),
+        (grpc().header("grpc-status", "14").body(script([])).unwrap(), (0, 1), "trailers only"),
+        (grpc().header("grpc-status", "8").body(script([])).unwrap(), (0, 0), "exhausted"),
     ];
     for (response, expected, what) in cases {
         let breaker = breaker();
@@ -195,17 +153,12 @@ async fn grpc_is_judged_by_its_code_wherever_that_stands() {
 async fn a_stream_of_an_hour_is_a_good_probe_after_five_seconds() {
     let breaker = breaker();
     half_open(&breaker).await;
-    let stream = Script {
-        hangs: true,
-        ..script([data()])
-    };
+    let stream = Script { hangs: true, ..script([data()]) };
     let _answer = head(&breaker, status(200).body(stream).unwrap()).await;
     secs(4).await;
     assert!(breaker.try_acquire().is_err());
     secs(1).await;
-    let probe = breaker
-        .try_acquire()
-        .expect("the stream has given its slot back");
+    let probe = breaker.try_acquire().expect("the stream has given its slot back");
     probe.success();
     assert_eq!(breaker.state(), State::Closed, "and was the first of two");
     secs(3_600).await;
@@ -216,10 +169,7 @@ async fn a_stream_of_an_hour_is_a_good_probe_after_five_seconds() {
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_is_a_success_with_its_head() {
     let breaker = breaker();
-    let hanging = Script {
-        hangs: true,
-        ..Script::default()
-    };
+    let hanging = Script { hangs: true, ..Script::default() };
     let _answer = head(&breaker, status(101).body(hanging).unwrap()).await;
     assert_eq!(counted(&breaker), (1, 0));
 }
@@ -266,11 +216,7 @@ async fn too_many_requests_says_nothing_unless_asked_to() {
     assert_eq!(counted(&counting), (0, 1));
 
     let told = Told::default();
-    let honouring = builder()
-        .honour_rate_limits(true)
-        .on_event(told.hear())
-        .build()
-        .unwrap();
+    let honouring = builder().honour_rate_limits(true).on_event(told.hear()).build().unwrap();
     whole(&honouring, limited()).await;
     let expected = (Reason::RateLimited, Duration::from_secs(7));
     assert_eq!(told.last_opening(), Some(expected));
@@ -323,13 +269,7 @@ async fn a_breaker_inside_a_breaker_is_not_charged() {
     });
     let mut stack = (outer.layer(), inner.layer()).layer(service);
     for _ in 0..20 {
-        let answer = stack
-            .ready()
-            .await
-            .unwrap()
-            .call(Request::new(()))
-            .await
-            .unwrap();
+        let answer = stack.ready().await.unwrap().call(Request::new(())).await.unwrap();
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
     assert_eq!(outer.state(), State::Closed);
@@ -342,16 +282,7 @@ async fn errors_and_panics_are_failures() {
     let mut failing = breaker.layer().layer(service_fn(|_: Request<()>| {
         std::future::ready(Err::<Response<Script>, _>("refused"))
     }));
-    assert_eq!(
-        failing
-            .ready()
-            .await
-            .unwrap()
-            .call(Request::new(()))
-            .await
-            .unwrap_err(),
-        "refused"
-    );
+    assert_eq!(failing.ready().await.unwrap().call(Request::new(())).await.unwrap_err(), "refused");
     assert_eq!(counted(&breaker), (0, 1));
 
     let mut panicking = breaker.layer().layer(service_fn(|_: Request<()>| async {
@@ -377,11 +308,8 @@ async fn errors_and_panics_are_failures() {
 #[tokio::test(start_paused = true)]
 async fn slow_is_measured_to_the_head_or_to_the_end() {
     for (to_end, slow) in [(false, 0), (true, 1)] {
-        let breaker = builder()
-            .slow_calls(Duration::from_secs(1), 0.5)
-            .slow_to_end(to_end)
-            .build()
-            .unwrap();
+        let breaker =
+            builder().slow_calls(Duration::from_secs(1), 0.5).slow_to_end(to_end).build().unwrap();
         let answer = head(&breaker, status(200).body(script([data()])).unwrap()).await;
         advance(Duration::from_secs(2)).await;
         answer.into_body().collect().await.unwrap();
@@ -392,13 +320,11 @@ async fn slow_is_measured_to_the_head_or_to_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_classifier_knows_better() {
     let breaker = builder()
-        .classify(
-            |answer: &tower_ready_breaker::Answer<'_>| match answer.status().as_u16() {
-                404 => Some(Outcome::Failure),
-                503 => Some(Outcome::Ignored),
-                _ => None,
-            },
-        )
+        .classify(|answer: &tower_ready_breaker::Answer<'_>| match answer.status().as_u16() {
+            404 => Some(Outcome::Failure),
+            503 => Some(Outcome::Ignored),
+            _ => None,
+        })
         .build()
         .unwrap();
     for code in [404, 503, 500, 200] {

@@ -118,33 +118,18 @@ async fn c_a_late_success_closes_it_there_and_says_nothing_here() {
 
 #[tokio::test(start_paused = true)]
 async fn d_two_services_of_one_layer_are_one_circuit_here_and_two_there() {
-    let layer = peer()
-        .wait_duration_in_open(Duration::from_secs(3_600))
-        .build()
-        .unwrap();
-    let (one, other) = (
-        layer.layer(service_fn(at_will)),
-        layer.layer(service_fn(at_will)),
-    );
+    let layer = peer().wait_duration_in_open(Duration::from_secs(3_600)).build().unwrap();
+    let (one, other) = (layer.layer(service_fn(at_will)), layer.layer(service_fn(at_will)));
     fail(&one, 10).await;
     assert!(one.is_open() && !other.is_open());
 
     let ours = support::breaker();
     let layer = ours.layer();
     let answer = |_: Request<()>| std::future::ready(Ok::<_, Infallible>(Response::new(empty())));
-    let mut services = [
-        layer.layer(service_fn(answer)),
-        layer.layer(service_fn(answer)),
-    ];
+    let mut services = [layer.layer(service_fn(answer)), layer.layer(service_fn(answer))];
     trip(&ours);
     for service in &mut services {
-        let answer = service
-            .ready()
-            .await
-            .unwrap()
-            .call(Request::new(()))
-            .await
-            .unwrap();
+        let answer = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
         assert_eq!(answer.status(), 503);
     }
 }
@@ -203,10 +188,7 @@ async fn h_connections_that_are_refused_are_failures_here_and_not_there() {
 #[tokio::test(start_paused = true)]
 async fn i_a_probe_that_is_slow_closes_it_there_and_opens_it_here() {
     let always_slow = peer().slow_call_duration_threshold(Duration::from_nanos(1));
-    let (layer, handle) = always_slow
-        .slow_call_rate_threshold(1.0)
-        .build_with_handle()
-        .unwrap();
+    let (layer, handle) = always_slow.slow_call_rate_threshold(1.0).build_with_handle().unwrap();
     let service = layer.layer(service_fn(at_will));
     for _ in 0..10 {
         call(&service, None).await.unwrap();
@@ -215,10 +197,7 @@ async fn i_a_probe_that_is_slow_closes_it_there_and_opens_it_here() {
     call(&service, None).await.unwrap();
     assert_eq!(handle.state(), CircuitState::Closed);
 
-    let ours = builder()
-        .slow_calls(Duration::from_secs(1), 1.0)
-        .build()
-        .unwrap();
+    let ours = builder().slow_calls(Duration::from_secs(1), 1.0).build().unwrap();
     half_open(&ours).await;
     let probe = ours.try_acquire().unwrap();
     secs(1).await;
@@ -228,10 +207,8 @@ async fn i_a_probe_that_is_slow_closes_it_there_and_opens_it_here() {
 
 #[tokio::test(start_paused = true)]
 async fn j_a_paused_clock_rules_ours_and_not_theirs() {
-    let (layer, handle) = peer()
-        .wait_duration_in_open(Duration::from_secs(3_600))
-        .build_with_handle()
-        .unwrap();
+    let (layer, handle) =
+        peer().wait_duration_in_open(Duration::from_secs(3_600)).build_with_handle().unwrap();
     let service = layer.layer(service_fn(at_will));
     fail(&service, 10).await;
     secs(7_200).await;
@@ -267,10 +244,7 @@ async fn p_a_probe_that_hangs_shuts_theirs_for_good() {
     half_open(&ours).await;
     let _hanging = ours.try_acquire().unwrap();
     secs(10).await;
-    assert!(
-        ours.try_acquire().is_err(),
-        "its lease is over, and the circuit open again"
-    );
+    assert!(ours.try_acquire().is_err(), "its lease is over, and the circuit open again");
     advance(OPEN).await;
     calls(&ours, "++");
     assert_eq!(ours.state(), State::Closed);
@@ -288,13 +262,7 @@ async fn q_a_bad_status_is_a_failure_here_and_not_there() {
     let breaker = support::breaker();
     let mut ours = breaker.layer().layer(service_fn(broken));
     for _ in 0..50 {
-        theirs
-            .ready()
-            .await
-            .unwrap()
-            .call(Request::new(()))
-            .await
-            .unwrap();
+        theirs.ready().await.unwrap().call(Request::new(())).await.unwrap();
         let _ = ours.ready().await.unwrap().call(Request::new(())).await;
     }
     assert_eq!(handle.state(), CircuitState::Closed);
@@ -309,11 +277,8 @@ async fn fs1_half_open_is_a_flood_there_and_one_call_here() {
     let admitted = (0..1_000).filter(|_| failsafe.is_call_permitted()).count();
     assert_eq!(admitted, 1_000);
 
-    let recloser = Recloser::custom()
-        .closed_len(1)
-        .half_open_len(2)
-        .open_wait(Duration::ZERO)
-        .build();
+    let recloser =
+        Recloser::custom().closed_len(1).half_open_len(2).open_wait(Duration::ZERO).build();
     for _ in 0..2 {
         let _ = recloser.call(|| Err::<(), _>(()));
     }
@@ -358,10 +323,7 @@ fn fs4_half_a_second_is_no_window_there() {
         failsafe.on_success();
     }
     failsafe.on_error();
-    assert!(
-        !failsafe.is_call_permitted(),
-        "one failure after a hundred successes"
-    );
+    assert!(!failsafe.is_call_permitted(), "one failure after a hundred successes");
 
     let ours = builder().window(window).build().unwrap();
     oks(&ours, 100);

@@ -54,10 +54,7 @@ impl Service<Request<()>> for Inner {
 }
 
 fn inner(readiness: Readiness) -> Inner {
-    Inner {
-        readiness,
-        ..Inner::default()
-    }
+    Inner { readiness, ..Inner::default() }
 }
 
 fn poll_ready(service: &mut BreakerService<Inner>) -> Poll<Result<(), &'static str>> {
@@ -79,10 +76,7 @@ async fn while_it_is_open_the_inner_service_is_left_alone() {
         service.ready().await.unwrap();
         assert_eq!(status(&mut service).await, StatusCode::SERVICE_UNAVAILABLE);
     }
-    assert_eq!(
-        (inner.asked.load(SeqCst), inner.called.load(SeqCst)),
-        (0, 0)
-    );
+    assert_eq!((inner.asked.load(SeqCst), inner.called.load(SeqCst)), (0, 0));
     assert_eq!(breaker.snapshot().rejected, 1_001);
 }
 
@@ -93,18 +87,10 @@ async fn an_inner_service_that_fails_to_get_ready_is_a_failure() {
     let mut service = breaker.layer().layer(inner(Readiness::Refused));
     for _ in 0..5 {
         assert_eq!(breaker.state(), State::Closed);
-        assert_eq!(
-            poll_ready(&mut service),
-            Poll::Ready(Err("refused")),
-            "passed on"
-        );
+        assert_eq!(poll_ready(&mut service), Poll::Ready(Err("refused")), "passed on");
     }
     assert_eq!(breaker.state(), State::Open);
-    assert_eq!(
-        poll_ready(&mut service),
-        Poll::Ready(Ok(())),
-        "and never for an open circuit"
-    );
+    assert_eq!(poll_ready(&mut service), Poll::Ready(Ok(())), "and never for an open circuit");
 
     advance(OPEN).await;
     assert_eq!(poll_ready(&mut service), Poll::Ready(Err("refused")));
@@ -146,11 +132,7 @@ async fn a_service_that_was_ready_to_reject_does_so_when_it_could_be_tried() {
     service.ready().await.unwrap();
     advance(OPEN).await;
     assert_eq!(status(&mut service).await, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(
-        inner.called.load(SeqCst),
-        0,
-        "nobody has asked whether it is ready"
-    );
+    assert_eq!(inner.called.load(SeqCst), 0, "nobody has asked whether it is ready");
     assert_eq!(breaker.state(), State::Open, "and no slot is taken");
 
     service.ready().await.unwrap();

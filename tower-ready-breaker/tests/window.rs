@@ -59,10 +59,7 @@ async fn successes_that_leave_the_window_one_by_one_count_for_less_and_less() {
         }
         secs(1).await;
     }
-    assert_eq!(
-        failed, 50,
-        "fifty failures against fifty successes that are left"
-    );
+    assert_eq!(failed, 50, "fifty failures against fifty successes that are left");
 }
 
 // 4
@@ -81,11 +78,7 @@ async fn a_success_never_opens_it() {
     let breaker = breaker();
     failures(&breaker, 9);
     oks(&breaker, 1);
-    assert_eq!(
-        breaker.state(),
-        State::Closed,
-        "the tenth sample, but no failure"
-    );
+    assert_eq!(breaker.state(), State::Closed, "the tenth sample, but no failure");
     failures(&breaker, 1);
     assert_eq!(breaker.state(), State::Open);
 }
@@ -132,11 +125,7 @@ async fn a_call_on_the_border_of_two_buckets_counts_once() {
 // 9
 #[tokio::test(start_paused = true)]
 async fn failures_in_a_row_need_no_minimum_of_calls() {
-    let breaker = builder()
-        .min_calls(100)
-        .consecutive_failures(5)
-        .build()
-        .unwrap();
+    let breaker = builder().min_calls(100).consecutive_failures(5).build().unwrap();
     failures(&breaker, 4);
     assert_eq!(breaker.state(), State::Closed);
     failures(&breaker, 1);
@@ -147,11 +136,7 @@ async fn failures_in_a_row_need_no_minimum_of_calls() {
 // 10
 #[tokio::test(start_paused = true)]
 async fn a_success_ends_the_row() {
-    let breaker = builder()
-        .min_calls(100)
-        .consecutive_failures(5)
-        .build()
-        .unwrap();
+    let breaker = builder().min_calls(100).consecutive_failures(5).build().unwrap();
     calls(&breaker, "----+----");
     assert_eq!(breaker.state(), State::Closed);
 }
@@ -159,21 +144,14 @@ async fn a_success_ends_the_row() {
 // 11
 #[tokio::test(start_paused = true)]
 async fn a_call_that_says_nothing_does_not_end_the_row() {
-    let breaker = builder()
-        .min_calls(100)
-        .consecutive_failures(5)
-        .build()
-        .unwrap();
+    let breaker = builder().min_calls(100).consecutive_failures(5).build().unwrap();
     calls(&breaker, "----.-");
     assert_eq!(breaker.state(), State::Open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn slow_calls_open_it_whether_or_not_they_succeed() {
-    let breaker = builder()
-        .slow_calls(Duration::from_secs(1), 0.8)
-        .build()
-        .unwrap();
+    let breaker = builder().slow_calls(Duration::from_secs(1), 0.8).build().unwrap();
     oks(&breaker, 2);
     for _ in 0..8 {
         assert_eq!(breaker.state(), State::Closed);
@@ -187,10 +165,7 @@ async fn slow_calls_open_it_whether_or_not_they_succeed() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_hang_open_it_before_any_of_them_ends() {
-    let breaker = builder()
-        .slow_calls(Duration::from_secs(1), 0.8)
-        .build()
-        .unwrap();
+    let breaker = builder().slow_calls(Duration::from_secs(1), 0.8).build().unwrap();
     let hanging: Vec<_> = (0..10).map(|_| breaker.try_acquire().unwrap()).collect();
     secs(3).await;
     assert!(breaker.try_acquire().is_err(), "the next call finds out");
@@ -198,11 +173,8 @@ async fn calls_that_hang_open_it_before_any_of_them_ends() {
     drop(hanging);
     assert_eq!(breaker.snapshot().stale, 10);
 
-    let breaker = builder()
-        .slow_calls(Duration::from_secs(1), 0.8)
-        .slow_in_flight(false)
-        .build()
-        .unwrap();
+    let breaker =
+        builder().slow_calls(Duration::from_secs(1), 0.8).slow_in_flight(false).build().unwrap();
     let _hanging: Vec<_> = (0..10).map(|_| breaker.try_acquire().unwrap()).collect();
     secs(3).await;
     assert!(breaker.try_acquire().is_ok(), "unless nobody wants to know");

@@ -44,9 +44,7 @@ mod tests {
         let bytes = std::array::from_fn(|n| 0x11_u8.wrapping_mul(n as u8) ^ 0x5a);
         let text = encode(bytes);
         let (eights, _) = text.as_chunks();
-        let read = eights
-            .iter()
-            .flat_map(|eight| decode(*eight).unwrap().to_be_bytes());
+        let read = eights.iter().flat_map(|eight| decode(*eight).unwrap().to_be_bytes());
         assert!(read.eq(bytes));
     }
 

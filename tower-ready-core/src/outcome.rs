@@ -17,10 +17,7 @@ static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 ///
 /// It is the caller's view: a `404` or an `INVALID_ARGUMENT` shows a peer that is well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "who decides by outcome has to decide on each"
-)]
+#[expect(clippy::exhaustive_enums, reason = "who decides by outcome has to decide on each")]
 pub enum Outcome {
     /// The peer is well.
     Success,
@@ -64,9 +61,7 @@ impl Verdict {
             return Self::Known(Outcome::of_code(code, headers));
         }
         match Outcome::of_status(response.status(), headers) {
-            Outcome::Success => Self::AtEnd(Pending {
-                grpc: is_grpc(headers),
-            }),
+            Outcome::Success => Self::AtEnd(Pending { grpc: is_grpc(headers) }),
             outcome => Self::Known(outcome),
         }
     }
@@ -138,26 +133,13 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 /// `Retry-After` in seconds (RFC 9110 §10.2.3). Its other form, a date, needs a clock that the two
 /// sides share, and is left aside.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// `grpc-retry-pushback-ms` (gRPC proposal A6). A negative value forbids retries and names no time.
 fn pushback(metadata: &HeaderMap) -> Option<Duration> {
     let value = metadata.get("grpc-retry-pushback-ms")?;
-    value
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_millis)
+    value.to_str().ok()?.trim().parse().ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -179,11 +161,7 @@ mod tests {
     #[test]
     fn a_failure_in_the_head_is_known_at_once() {
         for status in [500, 502, 503, 504, 507] {
-            assert_eq!(
-                head(status, &[]),
-                Verdict::Known(Outcome::Failure),
-                "{status}"
-            );
+            assert_eq!(head(status, &[]), Verdict::Known(Outcome::Failure), "{status}");
         }
         assert_eq!(
             head(429, &[("retry-after", "7")]),
@@ -195,14 +173,9 @@ mod tests {
     #[test]
     fn any_other_answer_is_decided_by_its_end() {
         for status in [200, 204, 301, 400, 404, 408, 501, 505] {
-            let Verdict::AtEnd(pending) = head(status, &[]) else {
-                panic!("{status} is known")
-            };
+            let Verdict::AtEnd(pending) = head(status, &[]) else { panic!("{status} is known") };
             assert_eq!(pending.outcome(&End::Complete), Outcome::Success);
-            assert_eq!(
-                pending.outcome(&End::Trailers(&HeaderMap::new())),
-                Outcome::Success
-            );
+            assert_eq!(pending.outcome(&End::Trailers(&HeaderMap::new())), Outcome::Success);
             assert_eq!(pending.outcome(&End::Error(&())), Outcome::Failure);
             assert_eq!(pending.outcome(&End::Panicked), Outcome::Failure);
             assert_eq!(pending.outcome(&End::Dropped), Outcome::Ignored);
@@ -230,9 +203,7 @@ mod tests {
 
     #[test]
     fn a_grpc_stream_is_judged_by_its_trailers() {
-        let Verdict::AtEnd(pending) = head(200, &[GRPC]) else {
-            panic!("known too early")
-        };
+        let Verdict::AtEnd(pending) = head(200, &[GRPC]) else { panic!("known too early") };
         let mut trailers = HeaderMap::new();
         assert_eq!(pending.outcome(&End::Complete), Outcome::Failure);
         assert_eq!(pending.outcome(&End::Trailers(&trailers)), Outcome::Failure);
@@ -247,12 +218,7 @@ mod tests {
     #[test]
     fn our_own_rejection_is_never_the_peers_failure() {
         let mut response = Response::builder().status(503).body(()).unwrap();
-        response
-            .extensions_mut()
-            .insert(LocalRejection::new("shed", "overloaded"));
-        assert_eq!(
-            Verdict::of_head(&response),
-            Verdict::Known(Outcome::Ignored)
-        );
+        response.extensions_mut().insert(LocalRejection::new("shed", "overloaded"));
+        assert_eq!(Verdict::of_head(&response), Verdict::Known(Outcome::Ignored));
     }
 }

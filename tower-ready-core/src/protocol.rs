@@ -170,36 +170,18 @@ mod tests {
         for (content_type, protocol) in [
             ("application/grpc", Protocol::Grpc(Codec::Unnamed)),
             ("Application/GRPC", Protocol::Grpc(Codec::Unnamed)),
-            (
-                "application/grpc;charset=utf-8",
-                Protocol::Grpc(Codec::Unnamed),
-            ),
+            ("application/grpc;charset=utf-8", Protocol::Grpc(Codec::Unnamed)),
             ("application/grpc ; x", Protocol::Grpc(Codec::Unnamed)),
             ("application/grpc+proto", Protocol::Grpc(Codec::Proto)),
             ("application/grpc+JSON; x=y", Protocol::Grpc(Codec::Json)),
             ("application/grpc+thrift", Protocol::Grpc(Codec::Other)),
             ("application/grpc+", Protocol::Grpc(Codec::Unnamed)),
             ("application/grpc-web", Protocol::GrpcWeb(Codec::Unnamed)),
-            (
-                "application/grpc-web+proto",
-                Protocol::GrpcWeb(Codec::Proto),
-            ),
-            (
-                "application/grpc-web-text",
-                Protocol::GrpcWebText(Codec::Unnamed),
-            ),
-            (
-                "application/grpc-web-text+proto",
-                Protocol::GrpcWebText(Codec::Proto),
-            ),
-            (
-                "application/connect+json",
-                Protocol::ConnectStream(Codec::Json),
-            ),
-            (
-                "application/connect+proto",
-                Protocol::ConnectStream(Codec::Proto),
-            ),
+            ("application/grpc-web+proto", Protocol::GrpcWeb(Codec::Proto)),
+            ("application/grpc-web-text", Protocol::GrpcWebText(Codec::Unnamed)),
+            ("application/grpc-web-text+proto", Protocol::GrpcWebText(Codec::Proto)),
+            ("application/connect+json", Protocol::ConnectStream(Codec::Json)),
+            ("application/connect+proto", Protocol::ConnectStream(Codec::Proto)),
             ("application/grpcfoo", Protocol::Http),
             ("application/grpc-webfoo", Protocol::Http),
             ("application/grpc-web-textual", Protocol::Http),
@@ -215,11 +197,8 @@ mod tests {
 
     #[test]
     fn the_grpc_forms_need_post() {
-        for content_type in [
-            "application/grpc",
-            "application/grpc-web",
-            "application/connect+json",
-        ] {
+        for content_type in ["application/grpc", "application/grpc-web", "application/connect+json"]
+        {
             let request = Request::get("/a.B/C").header(CONTENT_TYPE, content_type);
             assert_eq!(Protocol::of(&request.body(()).unwrap()), Protocol::Http);
         }

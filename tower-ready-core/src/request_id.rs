@@ -32,11 +32,7 @@ impl RequestId {
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(Self::HEADER).iter();
         let value = values.next()?;
-        if values.next().is_some() {
-            None
-        } else {
-            Self::from_value(value)
-        }
+        if values.next().is_some() { None } else { Self::from_value(value) }
     }
 
     /// The id that this header value is, if it is one.
@@ -59,10 +55,7 @@ impl RequestId {
         let uuid = uuid & !(0xf << 76) | 0x7 << 76; // the version
         let uuid = uuid & !(0b11 << 62) | 0b10 << 62; // the variant
         let text = hyphenated(uuid);
-        #[expect(
-            clippy::expect_used,
-            reason = "hexadecimal digits and hyphens are a header value"
-        )]
+        #[expect(clippy::expect_used, reason = "hexadecimal digits and hyphens are a header value")]
         Self(HeaderValue::from_bytes(&text).expect("a UUID is a header value"))
     }
 
@@ -118,13 +111,7 @@ fn random() -> u64 {
 fn hyphenated(uuid: u128) -> [u8; 36] {
     let digits = hex::encode(uuid.to_be_bytes());
     let mut text = [b'-'; 36];
-    for (start, group) in [
-        (0, 0..8),
-        (9, 8..12),
-        (14, 12..16),
-        (19, 16..20),
-        (24, 20..32),
-    ] {
+    for (start, group) in [(0, 0..8), (9, 8..12), (14, 12..16), (19, 16..20), (24, 20..32)] {
         text[start..start + group.len()].copy_from_slice(&digits[group]);
     }
     text
@@ -147,20 +134,8 @@ mod tests {
         let too_long = [b'a'; 129];
         assert!(RequestId::from_value(&HeaderValue::from_bytes(&longest).unwrap()).is_some());
         assert!(RequestId::from_value(&HeaderValue::from_bytes(&too_long).unwrap()).is_none());
-        assert_eq!(
-            RequestId::of(&headers(&[b"A-z0.9_~"])).unwrap().as_str(),
-            "A-z0.9_~"
-        );
-        for bad in [
-            &b""[..],
-            b"a b",
-            b"a\tb",
-            b"\"",
-            b"a,b",
-            b"a=b",
-            b"\xe2\x9c\x93",
-            b"a%0a",
-        ] {
+        assert_eq!(RequestId::of(&headers(&[b"A-z0.9_~"])).unwrap().as_str(), "A-z0.9_~");
+        for bad in [&b""[..], b"a b", b"a\tb", b"\"", b"a,b", b"a=b", b"\xe2\x9c\x93", b"a%0a"] {
             assert_eq!(RequestId::of(&headers(&[bad])), None, "{bad:?}");
         }
     }
@@ -192,11 +167,7 @@ mod tests {
 
     #[test]
     fn new_ids_differ_on_every_thread() {
-        let make = || {
-            (0..1_000)
-                .map(|_| RequestId::generate())
-                .collect::<Vec<_>>()
-        };
+        let make = || (0..1_000).map(|_| RequestId::generate()).collect::<Vec<_>>();
         let other = std::thread::spawn(make);
         let mut ids = make();
         ids.extend(other.join().unwrap());

@@ -35,8 +35,7 @@ impl Route {
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<Self> {
         let own = extensions.get::<Self>();
-        own.or_else(|| extensions.get::<RouteSlot>().and_then(RouteSlot::get))
-            .cloned()
+        own.or_else(|| extensions.get::<RouteSlot>().and_then(RouteSlot::get)).cloned()
     }
 
     /// The name.
@@ -95,14 +94,8 @@ mod tests {
         extensions.insert(slot.clone());
         assert_eq!(Route::of(&extensions), None);
 
-        extensions
-            .get::<RouteSlot>()
-            .unwrap()
-            .fill(Route::from("/orders/{id}"));
-        extensions
-            .get::<RouteSlot>()
-            .unwrap()
-            .fill(Route::from_static("/too/late"));
+        extensions.get::<RouteSlot>().unwrap().fill(Route::from("/orders/{id}"));
+        extensions.get::<RouteSlot>().unwrap().fill(Route::from_static("/too/late"));
         assert_eq!(slot.get().map(Route::as_str), Some("/orders/{id}"));
         assert_eq!(Route::of(&extensions), slot.get().cloned());
     }

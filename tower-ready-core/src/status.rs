@@ -9,15 +9,13 @@ pub fn reason_phrase(status: StatusCode) -> &'static str {
     match status.as_u16() {
         413 => "Content Too Large",
         422 => "Unprocessable Content",
-        _ => status
-            .canonical_reason()
-            .unwrap_or_else(|| match status.as_u16() / 100 {
-                1 => "Informational",
-                2 => "Success",
-                3 => "Redirection",
-                4 => "Client Error",
-                _ => "Server Error",
-            }),
+        _ => status.canonical_reason().unwrap_or_else(|| match status.as_u16() / 100 {
+            1 => "Informational",
+            2 => "Success",
+            3 => "Redirection",
+            4 => "Client Error",
+            _ => "Server Error",
+        }),
     }
 }
 

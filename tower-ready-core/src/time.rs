@@ -111,10 +111,7 @@ mod source {
             }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads it"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
     fn system_now() -> time::Instant {
         time::Instant::now()
     }
@@ -167,10 +164,7 @@ mod tests {
         assert_eq!(now - Duration::MAX, Instant::from_nanos(0));
         assert_eq!(now + Duration::MAX, Instant::from_nanos(u64::MAX));
         assert_eq!(now.since(now + Duration::from_secs(1)), Duration::ZERO);
-        assert_eq!(
-            (now + Duration::from_secs(1)).since(now),
-            Duration::from_secs(1)
-        );
+        assert_eq!((now + Duration::from_secs(1)).since(now), Duration::from_secs(1));
     }
 
     #[cfg(feature = "test-util")]

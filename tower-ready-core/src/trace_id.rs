@@ -23,11 +23,7 @@ impl TraceId {
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(Self::HEADER).iter();
         let value = values.next()?;
-        if values.next().is_some() {
-            None
-        } else {
-            Self::from_value(value)
-        }
+        if values.next().is_some() { None } else { Self::from_value(value) }
     }
 
     /// The trace that this header value names, if it names one.

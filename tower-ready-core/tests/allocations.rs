@@ -78,15 +78,10 @@ fn what_a_request_says_is_read_without_an_allocation() {
     let mut request = Request::post(Uri::from_static("/orders?x=y"))
         .header("content-type", "application/json")
         .header("x-request-id", "0198e2c5-7a53-7c1e-9d4b-3f7a86b1c2d0")
-        .header(
-            "traceparent",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        )
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
         .body(())
         .unwrap();
-    request
-        .extensions_mut()
-        .insert(Deadline::at(Instant::now()));
+    request.extensions_mut().insert(Deadline::at(Instant::now()));
     let headers = request.headers();
     let read = |what, run: &dyn Fn() -> bool| {
         assert_eq!(allocations(|| assert!(run(), "{what}")), 0, "{what}");
@@ -94,9 +89,7 @@ fn what_a_request_says_is_read_without_an_allocation() {
     read("Protocol::of", &|| Protocol::of(&request) == Protocol::Http);
     read("RequestId::of", &|| RequestId::of(headers).is_some());
     read("TraceId::of", &|| TraceId::of(headers).is_some());
-    read("Deadline::of", &|| {
-        Deadline::of(request.extensions()).is_some()
-    });
+    read("Deadline::of", &|| Deadline::of(request.extensions()).is_some());
     read("Instant::now", &|| Instant::now().as_nanos() > 0);
 }
 

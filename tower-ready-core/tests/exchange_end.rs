@@ -63,22 +63,14 @@ impl Body for Script {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.knows_length {
-            SizeHint::with_exact(self.length())
-        } else {
-            SizeHint::default()
-        }
+        if self.knows_length { SizeHint::with_exact(self.length()) } else { SizeHint::default() }
     }
 }
 
 impl Script {
     fn length(&self) -> u64 {
         let bytes = |step: &Step| {
-            if let Step::Data(bytes) = step {
-                *bytes as u64
-            } else {
-                0
-            }
+            if let Step::Data(bytes) = step { *bytes as u64 } else { 0 }
         };
         self.steps.iter().map(bytes).sum()
     }
@@ -94,9 +86,7 @@ impl Guard for Log {
     }
 
     fn head<B>(&mut self, response: &mut Response<B>) {
-        self.0
-            .borrow_mut()
-            .push(format!("head {}", response.status().as_u16()));
+        self.0.borrow_mut().push(format!("head {}", response.status().as_u16()));
     }
 
     fn data(&mut self, bytes: usize) {
@@ -157,9 +147,7 @@ fn play(script: Script, polls: usize) -> Vec<String> {
     let response = std::future::ready(Ok::<_, Infallible>(Response::new(script)));
     let future = GuardedFuture::new(&Method::GET, response, log.clone());
     let mut cx = Context::from_waker(Waker::noop());
-    let Poll::Ready(Ok(response)) = pin!(future).poll(&mut cx) else {
-        unreachable!()
-    };
+    let Poll::Ready(Ok(response)) = pin!(future).poll(&mut cx) else { unreachable!() };
     let mut body = Box::pin(response.into_body());
     for _ in 0..polls {
         // The panic is caught here, as a layer further out may do, and the body is dropped in peace.
@@ -186,19 +174,9 @@ fn script() -> impl Strategy<Value = Script> {
     let steps = proptest::collection::vec(step(), 0..8);
     (steps, any::<bool>(), any::<bool>()).prop_map(|(steps, foresees_end, knows_length)| {
         // Nothing comes after trailers or an error, in a body that keeps the contract.
-        let end = steps
-            .iter()
-            .position(|step| !matches!(step, Step::Data(_) | Step::Pending));
-        let steps = steps
-            .iter()
-            .take(end.map_or(steps.len(), |end| end + 1))
-            .cloned()
-            .collect();
-        Script {
-            steps,
-            foresees_end,
-            knows_length,
-        }
+        let end = steps.iter().position(|step| !matches!(step, Step::Data(_) | Step::Pending));
+        let steps = steps.iter().take(end.map_or(steps.len(), |end| end + 1)).cloned().collect();
+        Script { steps, foresees_end, knows_length }
     })
 }
 
@@ -224,11 +202,7 @@ fn answer(method: &Method, response: Response<Script>) -> (Log, impl Sized) {
 }
 
 fn one_frame(knows_length: bool) -> Script {
-    Script {
-        steps: [Step::Data(4)].into(),
-        foresees_end: knows_length,
-        knows_length,
-    }
+    Script { steps: [Step::Data(4)].into(), foresees_end: knows_length, knows_length }
 }
 
 #[test]
@@ -236,34 +210,25 @@ fn an_answer_that_has_no_body_on_the_wire_is_complete_with_its_head() {
     let (log, _response) = answer(&Method::HEAD, Response::new(one_frame(true)));
     assert_eq!(*log.0.borrow(), ["head 200", "complete"]);
 
-    for status in [
-        StatusCode::NO_CONTENT,
-        StatusCode::NOT_MODIFIED,
-        StatusCode::SWITCHING_PROTOCOLS,
-    ] {
+    for status in
+        [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED, StatusCode::SWITCHING_PROTOCOLS]
+    {
         let mut response = Response::new(one_frame(false));
         *response.status_mut() = status;
         let (log, _response) = answer(&Method::GET, response);
-        assert_eq!(
-            *log.0.borrow(),
-            [format!("head {}", status.as_u16()), "complete".to_owned()]
-        );
+        assert_eq!(*log.0.borrow(), [format!("head {}", status.as_u16()), "complete".to_owned()]);
     }
 }
 
 #[test]
 fn a_body_dropped_after_its_promised_length_is_complete() {
     let log = Log::default();
-    let response = Response::builder()
-        .header("content-length", "4")
-        .body(one_frame(false))
-        .unwrap();
+    let response =
+        Response::builder().header("content-length", "4").body(one_frame(false)).unwrap();
     let future = std::future::ready(Ok::<_, Infallible>(response));
     let mut cx = Context::from_waker(Waker::noop());
     let future = GuardedFuture::new(&Method::GET, future, log.clone());
-    let Poll::Ready(Ok(response)) = pin!(future).poll(&mut cx) else {
-        unreachable!()
-    };
+    let Poll::Ready(Ok(response)) = pin!(future).poll(&mut cx) else { unreachable!() };
     let mut body = Box::pin(response.into_body());
     assert!(body.as_mut().poll_frame(&mut cx).is_ready());
     assert_eq!(*log.0.borrow(), ["head 200", "data 4"]);
@@ -295,11 +260,7 @@ fn a_future_ends_by_error_drop_or_panic_before_its_head() {
     let mut future = Box::pin(GuardedFuture::new(&Method::GET, panicking, log.clone()));
     let poll = AssertUnwindSafe(|| future.as_mut().poll(&mut cx).is_ready());
     assert!(catch_unwind(poll).is_err());
-    assert_eq!(
-        *log.0.borrow(),
-        ["panicked"],
-        "told at once, not when the future is dropped"
-    );
+    assert_eq!(*log.0.borrow(), ["panicked"], "told at once, not when the future is dropped");
     drop(future);
     assert_eq!(*log.0.borrow(), ["panicked"]);
 }

@@ -39,9 +39,7 @@ impl Count {
         let wanted = Exchanges { open, whole };
         let mut changes = self.0.subscribe();
         let arrived = changes.wait_for(|now| *now == wanted);
-        let in_time = tokio::time::timeout(Duration::from_secs(20), arrived)
-            .await
-            .is_ok();
+        let in_time = tokio::time::timeout(Duration::from_secs(20), arrived).await.is_ok();
         assert!(in_time, "{:?} instead of {wanted:?}", self.now());
     }
 }
@@ -59,10 +57,7 @@ impl<S> Layer<S> for Count {
     type Service = CountService<S>;
 
     fn layer(&self, inner: S) -> CountService<S> {
-        CountService {
-            inner,
-            count: self.clone(),
-        }
+        CountService { inner, count: self.clone() }
     }
 }
 
@@ -110,9 +105,7 @@ async fn it_keeps_the_contract_of_all_layers() {
     contract::check(Count::default).await;
     Contract::new()
         .request(|parts| {
-            parts
-                .headers
-                .insert("x-refuse", http::HeaderValue::from_static("yes"));
+            parts.headers.insert("x-refuse", http::HeaderValue::from_static("yes"));
         })
         .check_rejection(Count::default)
         .await;

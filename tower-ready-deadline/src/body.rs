@@ -128,11 +128,7 @@ where
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if watch.is_over() {
-                Reason::Deadline
-            } else {
-                Reason::Idle
-            }
+            if watch.is_over() { Reason::Deadline } else { Reason::Idle }
         };
         let end = watch.cut(reason, *this.is_open);
         *this.watch = None;

@@ -33,10 +33,7 @@ impl DeadlinesBuilder {
             margin: Duration::from_millis(5),
             timeout_for: None,
             exempt: Vec::new(),
-            bodies: Bodies {
-                http: false,
-                idle: None,
-            },
+            bodies: Bodies { http: false, idle: None },
             is_extension: true,
             is_task_local: false,
             observer: Box::new(()),

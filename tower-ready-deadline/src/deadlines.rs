@@ -139,9 +139,7 @@ mod tests {
     use crate::header::asked;
 
     fn decide(deadlines: &Deadlines, request: &Request<()>) -> Decision {
-        deadlines
-            .0
-            .decide(&Head::of(request), asked(request.headers()))
+        deadlines.0.decide(&Head::of(request), asked(request.headers()))
     }
 
     const fn seconds(seconds: u64) -> Duration {
@@ -197,12 +195,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_deadline_from_outside_is_never_lengthened() {
-        for (outer, asked, expected) in [
-            (2, None, 2),
-            (2, Some("3000"), 2),
-            (5, Some("3000"), 3),
-            (60, None, 10),
-        ] {
+        for (outer, asked, expected) in
+            [(2, None, 2), (2, Some("3000"), 2), (5, Some("3000"), 3), (60, None, 10)]
+        {
             let mut request = request("/", asked);
             let outer = Deadline::at(Instant::now() + seconds(outer));
             request.extensions_mut().insert(outer);

@@ -37,21 +37,11 @@ pin_project! {
 impl<F> DeadlineFuture<F> {
     #[inline]
     pub(crate) const fn calling(future: F, watch: Option<Watch>) -> Self {
-        Self {
-            kind: Kind::Calling {
-                future,
-                timer: Timer::unset(),
-                watch,
-            },
-        }
+        Self { kind: Kind::Calling { future, timer: Timer::unset(), watch } }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
-        Self {
-            kind: Kind::Answer {
-                response: Some(response),
-            },
-        }
+        Self { kind: Kind::Answer { response: Some(response) } }
     }
 }
 
@@ -66,11 +56,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut kind = self.project().kind;
         let expired = match kind.as_mut().project() {
-            KindProj::Calling {
-                future,
-                mut timer,
-                watch,
-            } => {
+            KindProj::Calling { future, mut timer, watch } => {
                 let entered = watch.as_ref().and_then(Watch::enter);
                 let polled = future.poll(cx);
                 drop(entered);

@@ -18,10 +18,7 @@ pub struct DeadlineLayer {
 impl DeadlineLayer {
     /// A layer of this policy.
     pub const fn new(deadlines: Deadlines) -> Self {
-        Self {
-            deadlines,
-            condition: None,
-        }
+        Self { deadlines, condition: None }
     }
 
     /// Lets all requests for which this does not hold pass by, as if there were no layer. Default:

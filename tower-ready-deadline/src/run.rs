@@ -55,11 +55,7 @@ impl DeadlineExt for Deadline {
     }
 
     fn run<F: Future>(self, future: F) -> Run<F> {
-        Run {
-            future: Some(future),
-            timer: Timer::unset(),
-            deadline: self,
-        }
+        Run { future: Some(future), timer: Timer::unset(), deadline: self }
     }
 }
 
@@ -108,9 +104,7 @@ impl<F: Future> Future for Run<F> {
 
 impl<F> fmt::Debug for Run<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("Run").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
@@ -125,10 +119,7 @@ pub struct Expired {
 
 impl Expired {
     pub(crate) fn new(reason: Reason) -> Self {
-        Self {
-            reason,
-            source: io::ErrorKind::TimedOut.into(),
-        }
+        Self { reason, source: io::ErrorKind::TimedOut.into() }
     }
 
     /// What was over.
@@ -149,9 +140,7 @@ impl fmt::Display for Expired {
 
 impl fmt::Debug for Expired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Expired")
-            .field("reason", &self.reason)
-            .finish_non_exhaustive()
+        f.debug_struct("Expired").field("reason", &self.reason).finish_non_exhaustive()
     }
 }
 

@@ -30,11 +30,7 @@ pub struct DeadlineService<S> {
 
 impl<S> DeadlineService<S> {
     pub(crate) const fn new(inner: S, deadlines: Deadlines, condition: Option<Condition>) -> Self {
-        Self {
-            inner,
-            deadlines,
-            condition,
-        }
+        Self { inner, deadlines, condition }
     }
 
     /// The inner service.

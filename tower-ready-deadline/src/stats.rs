@@ -58,17 +58,9 @@ impl Ledger {
 
     pub(crate) fn note(&self, event: &Event<'_>) {
         let counter = match event {
-            Event::Expired {
-                phase: Phase::Head, ..
-            } => &self.expired,
-            Event::Expired {
-                reason: Reason::Deadline,
-                ..
-            } => &self.cut,
-            Event::Expired {
-                reason: Reason::Idle,
-                ..
-            } => &self.idle,
+            Event::Expired { phase: Phase::Head, .. } => &self.expired,
+            Event::Expired { reason: Reason::Deadline, .. } => &self.cut,
+            Event::Expired { reason: Reason::Idle, .. } => &self.idle,
             Event::Spent { .. } => &self.spent,
             Event::Junk { .. } => &self.junk,
         };

@@ -144,10 +144,7 @@ impl Watch {
 /// The answer to a call for which too little time is left.
 #[cold]
 pub(crate) fn spent(ledger: &Ledger, caller: &Caller) -> Response<Bytes> {
-    ledger.note(&Event::Spent {
-        protocol: caller.protocol(),
-        path: caller.path(),
-    });
+    ledger.note(&Event::Spent { protocol: caller.protocol(), path: caller.path() });
     Problem::new(&types::TIMEOUT)
         .detail("too little time was left to begin; nothing was done")
         .rejected_by(LocalRejection::new("deadline", "spent"))

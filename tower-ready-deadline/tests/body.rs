@@ -36,8 +36,7 @@ impl Body for Fed {
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
-        self.1
-            .map_or_else(Default::default, http_body::SizeHint::with_exact)
+        self.1.map_or_else(Default::default, http_body::SizeHint::with_exact)
     }
 }
 
@@ -55,22 +54,14 @@ async fn begun(
     policy: DeadlinesBuilder,
     request: Request<()>,
     length: Option<u64>,
-) -> (
-    mpsc::UnboundedSender<Frame<Bytes>>,
-    impl Body<Data = Bytes, Error = BoxError>,
-) {
+) -> (mpsc::UnboundedSender<Frame<Bytes>>, impl Body<Data = Bytes, Error = BoxError>) {
     let (feed, frames) = mpsc::unbounded_channel();
     let body = Arc::new(Mutex::new(Some(Fed(frames, length))));
     let inner = service_fn(move |_: Request<()>| {
         let body = body.lock().unwrap().take().unwrap();
         async { Ok::<_, Infallible>(Response::new(body)) }
     });
-    let service = policy
-        .margin(Duration::ZERO)
-        .build()
-        .unwrap()
-        .layer()
-        .layer(inner);
+    let service = policy.margin(Duration::ZERO).build().unwrap().layer().layer(inner);
     (feed, service.oneshot(request).await.unwrap().into_body())
 }
 
@@ -146,9 +137,7 @@ fn decode_base64(text: &[u8]) -> Vec<u8> {
     let mut bytes: Vec<u8> = text
         .chunks(4)
         .flat_map(|chunk| {
-            let number = chunk
-                .iter()
-                .fold(0, |number, byte| number << 6 | digit(byte));
+            let number = chunk.iter().fold(0, |number, byte| number << 6 | digit(byte));
             number.to_be_bytes().into_iter().skip(1).collect::<Vec<_>>()
         })
         .collect();
@@ -214,10 +203,7 @@ async fn silence_ends_a_body_and_every_frame_begins_it_anew() {
     let started = Instant::now();
     let (bytes, _, broken) = drain(body).await;
     assert_eq!(bytes, b"xxxxx");
-    assert_eq!(
-        broken.unwrap().downcast::<Expired>().unwrap().reason(),
-        Reason::Idle
-    );
+    assert_eq!(broken.unwrap().downcast::<Expired>().unwrap().reason(), Reason::Idle);
     assert_eq!(Instant::now().since(started).as_secs(), 25);
 }
 
@@ -274,17 +260,9 @@ async fn the_code_inside_may_ask_for_the_deadline() {
     });
     let expected = Deadline::at(Instant::now() + SECOND);
     for (is_set, expected) in [(true, Some(expected)), (false, None)] {
-        let mut service = policy()
-            .task_local(is_set)
-            .build()
-            .unwrap()
-            .layer()
-            .layer(inner);
+        let mut service = policy().task_local(is_set).build().unwrap().layer().layer(inner);
         let response = service.call(Request::new(())).await.unwrap();
-        assert_eq!(
-            response.extensions().get::<Option<Deadline>>(),
-            Some(&expected)
-        );
+        assert_eq!(response.extensions().get::<Option<Deadline>>(), Some(&expected));
         assert_eq!(tower_ready_deadline::current(), None);
     }
 }

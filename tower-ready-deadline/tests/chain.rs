@@ -45,11 +45,7 @@ const MARGIN: Duration = Duration::from_millis(40);
 type Left = Arc<Mutex<Vec<Duration>>>;
 
 fn server() -> Deadlines {
-    Deadlines::builder()
-        .timeout(Duration::from_secs(60))
-        .task_local(true)
-        .build()
-        .unwrap()
+    Deadlines::builder().timeout(Duration::from_secs(60)).task_local(true).build().unwrap()
 }
 
 fn client() -> ClientDeadlines {
@@ -73,12 +69,8 @@ impl probe_server::Probe for Middle {
         self.left.lock().unwrap().push(current().unwrap().left());
         let request = Request::get(self.uri.clone()).body(Empty::new()).unwrap();
         let answer = self.last.clone().oneshot(request).await;
-        let status = answer
-            .map_err(|error| Status::unavailable(error.to_string()))?
-            .status();
-        Ok(Response::new(Answer {
-            text: status.to_string(),
-        }))
+        let status = answer.map_err(|error| Status::unavailable(error.to_string()))?.status();
+        Ok(Response::new(Answer { text: status.to_string() }))
     }
 
     async fn b(&self, request: tonic::Request<Behaviour>) -> Reply<Answer> {
@@ -113,9 +105,7 @@ async fn chain() -> (Server, Left, Server) {
 
     let uri = format!("http://{}/probe/a?gated=1", last.address());
     let middle = Middle {
-        last: client()
-            .layer()
-            .layer(Client::builder(TokioExecutor::new()).build_http()),
+        last: client().layer().layer(Client::builder(TokioExecutor::new()).build_http()),
         uri: uri.parse().unwrap(),
         left: Arc::clone(&left),
     };
@@ -153,8 +143,7 @@ async fn the_budget_shrinks_at_each_hop_and_the_last_work_ends_with_it() {
     assert!(left[1] + MARGIN <= left[0], "{left:?}");
     assert!(left[2] + MARGIN <= left[1], "{left:?}");
 
-    last.until(|counts| counts.abandoned == 1 && counts.concurrent == 0)
-        .await;
+    last.until(|counts| counts.abandoned == 1 && counts.concurrent == 0).await;
     assert!(deadline.is_over());
     let reply = call.await;
     assert!(reply.text() != "200 OK", "nobody ever answered: {reply:?}");
@@ -166,17 +155,14 @@ async fn the_last_work_ends_when_the_first_caller_leaves() {
     let call = first.start(Call::ok().at("/probe/first"));
     last.until(|counts| counts.waiting == 1).await;
     call.hang_up().await;
-    last.until(|counts| counts.abandoned == 1 && counts.concurrent == 0)
-        .await;
+    last.until(|counts| counts.abandoned == 1 && counts.concurrent == 0).await;
 }
 
 #[tokio::test]
 async fn an_answer_in_time_comes_through_all_three() {
     let (first, _, last) = chain().await;
     last.release(1);
-    let call = Call::ok()
-        .at("/probe/first")
-        .header("x-request-timeout-ms", "60000");
+    let call = Call::ok().at("/probe/first").header("x-request-timeout-ms", "60000");
     let reply = first.call(call).await;
     reply.assert_ok();
     assert_eq!(reply.text(), "200 OK");

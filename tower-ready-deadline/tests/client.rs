@@ -52,10 +52,7 @@ async fn call(
 }
 
 fn attempt(millis: u64) -> ClientDeadlines {
-    ClientDeadlines::builder()
-        .attempt(Duration::from_millis(millis))
-        .build()
-        .unwrap()
+    ClientDeadlines::builder().attempt(Duration::from_millis(millis)).build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,16 +61,8 @@ async fn each_protocol_is_told_what_remains_less_the_margin() {
         (None, "x-request-timeout-ms", "490"),
         (Some("application/json"), "x-request-timeout-ms", "490"),
         (Some("application/grpc"), "grpc-timeout", "490000u"),
-        (
-            Some("application/grpc-web+proto"),
-            "grpc-timeout",
-            "490000u",
-        ),
-        (
-            Some("application/connect+json"),
-            "connect-timeout-ms",
-            "490",
-        ),
+        (Some("application/grpc-web+proto"), "grpc-timeout", "490000u"),
+        (Some("application/connect+json"), "connect-timeout-ms", "490"),
     ] {
         let mut request = request(content_type);
         request.extensions_mut().insert(after(500));
@@ -94,13 +83,9 @@ async fn the_earliest_of_attempt_deadline_and_header_counts_and_no_other_header_
     ];
     for (own, outer, header, expected) in cases {
         let mut request = request(None);
-        request
-            .extensions_mut()
-            .extend(outer.map(after).map(extension).unwrap_or_default());
+        request.extensions_mut().extend(outer.map(after).map(extension).unwrap_or_default());
         for name in ["x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms"] {
-            request
-                .headers_mut()
-                .insert(name, header.unwrap().parse().unwrap());
+            request.headers_mut().insert(name, header.unwrap().parse().unwrap());
         }
         let (headers, _, _) = call(&attempt(own), request, 1).await;
         let headers = headers.unwrap();
@@ -123,10 +108,7 @@ async fn the_current_deadline_is_passed_on() {
     assert!(headers.unwrap().is_empty(), "nobody waits");
 
     let inside = after(200).run(async { call(&free, request(None), 1).await.0 });
-    assert_eq!(
-        inside.await.unwrap().unwrap()["x-request-timeout-ms"],
-        "190"
-    );
+    assert_eq!(inside.await.unwrap().unwrap()["x-request-timeout-ms"], "190");
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,34 +34,19 @@ async fn a_request_in_time_is_let_through_as_it_is() {
 
 #[tokio::test]
 async fn so_it_is_with_everything_that_can_be_watched() {
-    let all = || {
-        deadlines()
-            .idle(HOUR)
-            .http_bodies(true)
-            .task_local(true)
-            .build()
-            .unwrap()
-    };
+    let all = || deadlines().idle(HOUR).http_bodies(true).task_local(true).build().unwrap();
     contract::check(|| all().layer()).await;
     contract::check(|| all().layer().enabled(false)).await;
-    let client = ClientDeadlines::builder()
-        .idle(HOUR)
-        .http_bodies(true)
-        .build()
-        .unwrap();
+    let client = ClientDeadlines::builder().idle(HOUR).http_bodies(true).build().unwrap();
     contract::check(|| client.layer()).await;
 }
 
 #[tokio::test]
 async fn a_request_without_time_leaves_the_inner_service_alone() {
     let spent = Contract::new().request(|parts| {
-        parts
-            .headers
-            .insert("x-request-timeout-ms", http::HeaderValue::from_static("0"));
+        parts.headers.insert("x-request-timeout-ms", http::HeaderValue::from_static("0"));
     });
-    spent
-        .check_rejection(|| deadlines().build().unwrap().layer())
-        .await;
+    spent.check_rejection(|| deadlines().build().unwrap().layer()).await;
     spent.check_rejection(|| client().layer()).await;
 }
 
@@ -83,9 +68,7 @@ fn call(deadlines: &Deadlines, prepare: impl Fn(&mut Request<()>)) -> alloc::All
         prepare(&mut request);
         let (_, allocations) = alloc::counted(|| {
             let mut future = pin!(service.call(request));
-            let polled = future
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()));
+            let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             let Poll::Ready(Ok(response)) = polled else {
                 panic!("it waits");
             };
@@ -106,12 +89,7 @@ fn nothing_is_allocated_for_an_answer_that_is_there_at_once() {
     let bare = deadlines().extension(false).build().unwrap();
     assert_eq!(call(&bare, |_| {}).count, 0);
     assert_eq!(call(&bare, asks).count, 0);
-    let local = deadlines()
-        .extension(false)
-        .task_local(true)
-        .idle(HOUR)
-        .build()
-        .unwrap();
+    let local = deadlines().extension(false).task_local(true).idle(HOUR).build().unwrap();
     assert_eq!(call(&local, asks).count, 0);
 }
 

@@ -28,14 +28,8 @@ async fn work_in_time_is_done_and_work_that_takes_longer_is_dropped() {
         drop(held);
     });
     let mut expired = std::pin::pin!(expired);
-    assert_eq!(
-        expired.as_mut().await.unwrap_err().reason(),
-        Reason::Deadline
-    );
-    assert!(
-        watched.upgrade().is_none(),
-        "it was dropped, though its future lives"
-    );
+    assert_eq!(expired.as_mut().await.unwrap_err().reason(), Reason::Deadline);
+    assert!(watched.upgrade().is_none(), "it was dropped, though its future lives");
     assert!((100..=102).contains(&Instant::now().since(started).as_millis()));
     assert!(deadline.is_over());
 }
@@ -57,23 +51,12 @@ async fn inside_of_it_it_is_the_current_deadline_unless_that_is_earlier() {
     assert_eq!(inside.await.unwrap(), Some(short));
     assert_eq!(current(), None);
     let spawned = long.run(async { tokio::spawn(async { current() }).await.unwrap() });
-    assert_eq!(
-        spawned.await.unwrap(),
-        None,
-        "a task of its own has no deadline"
-    );
+    assert_eq!(spawned.await.unwrap(), None, "a task of its own has no deadline");
 }
 
 #[tokio::test(start_paused = true)]
 async fn its_error_says_that_it_is_a_timeout_to_whoever_knows_timeouts() {
-    let expired = after(1)
-        .run(std::future::pending::<()>())
-        .await
-        .unwrap_err();
-    let source = expired
-        .source()
-        .unwrap()
-        .downcast_ref::<io::Error>()
-        .unwrap();
+    let expired = after(1).run(std::future::pending::<()>()).await.unwrap_err();
+    let source = expired.source().unwrap().downcast_ref::<io::Error>().unwrap();
     assert_eq!(source.kind(), io::ErrorKind::TimedOut);
 }

@@ -209,17 +209,11 @@ async fn only_what_was_not_begun_is_a_rejection_of_ours() {
     let inner = tower::service_fn(|_: http::Request<()>| {
         std::future::pending::<Result<http::Response<http_body_util::Empty<bytes::Bytes>>, ()>>()
     });
-    for (asked, expected) in [
-        ("0", Some(LocalRejection::new("deadline", "spent"))),
-        ("20", None),
-    ] {
+    for (asked, expected) in [("0", Some(LocalRejection::new("deadline", "spent"))), ("20", None)] {
         let request = http::Request::get("/").header("x-request-timeout-ms", asked);
         let mut service = patient().build().unwrap().layer().layer(inner);
         let response = service.call(request.body(()).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
-        assert_eq!(
-            response.extensions().get::<LocalRejection>().copied(),
-            expected
-        );
+        assert_eq!(response.extensions().get::<LocalRejection>().copied(), expected);
     }
 }

@@ -12,32 +12,12 @@ fn settings_that_cannot_work_are_refused() {
     let client = ClientDeadlines::builder;
     let idle = server().idle(Duration::ZERO).build().map(drop);
     let cases: [(Result<(), ConfigError>, _, _); 7] = [
-        (
-            server().timeout(Duration::ZERO).build().map(drop),
-            ConfigErrorKind::Timeout,
-            "timeout",
-        ),
-        (
-            server().timeout(SECOND * 2).cap(SECOND).build().map(drop),
-            ConfigErrorKind::Cap,
-            "cap",
-        ),
-        (
-            server().timeout(SECOND).floor(SECOND).build().map(drop),
-            ConfigErrorKind::Floor,
-            "floor",
-        ),
+        (server().timeout(Duration::ZERO).build().map(drop), ConfigErrorKind::Timeout, "timeout"),
+        (server().timeout(SECOND * 2).cap(SECOND).build().map(drop), ConfigErrorKind::Cap, "cap"),
+        (server().timeout(SECOND).floor(SECOND).build().map(drop), ConfigErrorKind::Floor, "floor"),
         (idle, ConfigErrorKind::Idle, "idle"),
-        (
-            client().idle(Duration::ZERO).build().map(drop),
-            ConfigErrorKind::Idle,
-            "idle",
-        ),
-        (
-            client().attempt(Duration::ZERO).build().map(drop),
-            ConfigErrorKind::Attempt,
-            "attempt",
-        ),
+        (client().idle(Duration::ZERO).build().map(drop), ConfigErrorKind::Idle, "idle"),
+        (client().attempt(Duration::ZERO).build().map(drop), ConfigErrorKind::Attempt, "attempt"),
         (
             client().attempt(SECOND).margin(SECOND).build().map(drop),
             ConfigErrorKind::Margin,
@@ -48,10 +28,7 @@ fn settings_that_cannot_work_are_refused() {
         let error = result.unwrap_err();
         assert_eq!(error.kind(), kind);
         let text = error.to_string();
-        assert!(
-            text.starts_with(setting) && text.contains(": use "),
-            "{text}"
-        );
+        assert!(text.starts_with(setting) && text.contains(": use "), "{text}");
     }
 }
 

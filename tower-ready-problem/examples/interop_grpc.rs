@@ -30,30 +30,19 @@ use tower_ready_problem::{Caller, Problem, ProblemLayer, Problems, types};
 
 /// Answers as a rate limiter of ours does.
 async fn reject(request: Request) -> Response {
-    let pushback = request
-        .headers()
-        .get("x-pushback-ms")
-        .and_then(|value| value.to_str().ok());
-    let pushback = pushback
-        .and_then(|millis| millis.parse().ok())
-        .unwrap_or(3_000);
+    let pushback = request.headers().get("x-pushback-ms").and_then(|value| value.to_str().ok());
+    let pushback = pushback.and_then(|millis| millis.parse().ok()).unwrap_or(3_000);
     let problem = Problem::new(&types::QUOTA_EXCEEDED)
         .detail("quota spent: 100 % of 5 ✓")
         .violated_policy("principal")
         .violation("/item", "must not be empty")
         .retry_after(Duration::from_millis(pushback));
-    problem
-        .answer(&Caller::of(&request))
-        .map(axum::body::Body::from)
+    problem.answer(&Caller::of(&request)).map(axum::body::Body::from)
 }
 
 /// Answers as a limiter does that has never heard of gRPC.
 async fn bare_429() -> impl IntoResponse {
-    (
-        StatusCode::TOO_MANY_REQUESTS,
-        [(RETRY_AFTER, "3")],
-        "slow down",
-    )
+    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "3")], "slow down")
 }
 
 async fn panics() {
@@ -73,10 +62,7 @@ fn app(problems: &Problems) -> Router {
         .route("/probe.v1.Probe/Reject", post(reject))
         .route("/probe.v1.Probe/RejectStream", post(reject))
         .route("/probe.v1.Probe/Bare429", post(bare_429))
-        .route(
-            "/probe.v1.Probe/CatchPanic",
-            post(panics).layer(CatchPanicLayer::new()),
-        )
+        .route("/probe.v1.Probe/CatchPanic", post(panics).layer(CatchPanicLayer::new()))
         .route("/probe.v1.Probe/Timeout", post(hangs).layer(timeout))
         .layer(ProblemLayer::new(problems.clone()))
 }
@@ -86,11 +72,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = env::args().nth(1).map_or(Ok(50051), |port| port.parse())?;
     let problems = Problems::builder().domain("tower-ready.example").build()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    writeln!(
-        io::stdout(),
-        "listening on http://{}",
-        listener.local_addr()?
-    )?;
+    writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
 
     let (stop, stopped) = oneshot::channel();
     std::thread::spawn(move || {
@@ -100,7 +82,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     // The end of the input and the loss of its thread are the same to us.
     let stopped = async { stopped.await.unwrap_or_default() };
-    Ok(axum::serve(listener, app(&problems))
-        .with_graceful_shutdown(stopped)
-        .await?)
+    Ok(axum::serve(listener, app(&problems)).with_graceful_shutdown(stopped).await?)
 }

@@ -15,7 +15,6 @@ use crate::{Problem, render::Context};
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let context = Context::default();
-        self.render(Protocol::Http, false, &context, None)
-            .map(Body::from)
+        self.render(Protocol::Http, false, &context, None).map(Body::from)
     }
 }

@@ -35,19 +35,11 @@ pin_project! {
 
 impl<B> ProblemBody<B> {
     pub(crate) const fn inner(body: B, asked: Option<Asked>) -> Self {
-        Self {
-            inner: AnswerBody::inner(body),
-            asked,
-            panicked: false,
-        }
+        Self { inner: AnswerBody::inner(body), asked, panicked: false }
     }
 
     pub(crate) fn full(bytes: Bytes) -> Self {
-        Self {
-            inner: AnswerBody::full(bytes),
-            asked: None,
-            panicked: false,
-        }
+        Self { inner: AnswerBody::full(bytes), asked: None, panicked: false }
     }
 }
 
@@ -88,11 +80,7 @@ where
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        if self.panicked {
-            SizeHint::with_exact(0)
-        } else {
-            self.inner.size_hint()
-        }
+        if self.panicked { SizeHint::with_exact(0) } else { self.inner.size_hint() }
     }
 }
 
@@ -108,10 +96,7 @@ fn end(asked: &Asked, panicked: Panicked) -> Result<Frame<Bytes>, BoxError> {
     }
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", Code::Internal.header_value());
-    trailers.insert(
-        "grpc-message",
-        HeaderValue::from_static(types::INTERNAL.title()),
-    );
+    trailers.insert("grpc-message", HeaderValue::from_static(types::INTERNAL.title()));
     if let Some(id) = error_id {
         trailers.insert(ERROR_ID, id.into_header_value());
     }
@@ -134,8 +119,6 @@ impl Error for BodyPanicked {}
 
 impl<B> fmt::Debug for ProblemBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProblemBody")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
+        f.debug_struct("ProblemBody").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

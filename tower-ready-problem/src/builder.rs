@@ -56,9 +56,7 @@ impl ProblemsBuilder {
         mut self,
         map: impl Fn(&E) -> Problem + Send + Sync + 'static,
     ) -> Self {
-        self.config
-            .maps
-            .push(Box::new(move |error| error.downcast_ref().map(&map)));
+        self.config.maps.push(Box::new(move |error| error.downcast_ref().map(&map)));
         self
     }
 
@@ -109,12 +107,7 @@ impl ProblemsBuilder {
     ///
     /// When a setting is wrong, with its name and what would be right.
     pub fn build(self) -> Result<Problems, ConfigError> {
-        let Config {
-            base,
-            domain,
-            catalogue,
-            ..
-        } = &self.config;
+        let Config { base, domain, catalogue, .. } = &self.config;
         let given = base.strip_suffix("problems/").unwrap_or(base);
         if !is_base(given) {
             return Err(ConfigError::new(ConfigErrorKind::Base, given));
@@ -126,10 +119,7 @@ impl ProblemsBuilder {
         for (n, kind) in catalogue.iter().enumerate() {
             let same = |other: &&&ProblemType| other.name() == kind.name();
             if catalogue[..n].iter().any(|other| same(&other)) {
-                return Err(ConfigError::new(
-                    ConfigErrorKind::DuplicateType,
-                    kind.name(),
-                ));
+                return Err(ConfigError::new(ConfigErrorKind::DuplicateType, kind.name()));
             }
         }
         Ok(Problems::from_config(self.config))
@@ -147,16 +137,12 @@ fn is_base(base: &str) -> bool {
     if base.starts_with('/') {
         return !base.starts_with("//");
     }
-    base.parse::<Uri>()
-        .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
+    base.parse::<Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
 }
 
 impl ConfigError {
     fn new(kind: ConfigErrorKind, value: &str) -> Self {
-        Self {
-            kind,
-            value: value.to_owned(),
-        }
+        Self { kind, value: value.to_owned() }
     }
 
     /// Which setting is wrong.
@@ -180,10 +166,7 @@ impl fmt::Display for ConfigError {
                 "domain {value:?} is no host name: give one such as \"orders.example.com\""
             ),
             ConfigErrorKind::DuplicateType => {
-                write!(
-                    f,
-                    "two problem types are named {value:?}: rename one of them"
-                )
+                write!(f, "two problem types are named {value:?}: rename one of them")
             }
         }
     }
@@ -193,9 +176,7 @@ impl Error for ConfigError {}
 
 impl fmt::Debug for ProblemsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProblemsBuilder")
-            .field("base", &self.config.base)
-            .finish_non_exhaustive()
+        f.debug_struct("ProblemsBuilder").field("base", &self.config.base).finish_non_exhaustive()
     }
 }
 
@@ -209,15 +190,9 @@ mod tests {
 
     #[test]
     fn a_base_is_a_path_or_an_address() {
-        for good in [
-            "",
-            "/",
-            "/api",
-            "/api/",
-            "/a%20b",
-            "https://example.com",
-            "http://[::1]:80/v1",
-        ] {
+        for good in
+            ["", "/", "/api", "/api/", "/a%20b", "https://example.com", "http://[::1]:80/v1"]
+        {
             base(good).unwrap();
         }
     }

@@ -50,10 +50,7 @@ impl<F, B> ProblemFuture<F, B> {
     pub(crate) fn of<Q>(request: &Request<Q>, problems: &Problems) -> Self {
         Self {
             state: State::Failed { problem: None },
-            asked: Some(Asked {
-                problems: problems.clone(),
-                caller: Caller::of(request),
-            }),
+            asked: Some(Asked { problems: problems.clone(), caller: Caller::of(request) }),
         }
     }
 
@@ -124,9 +121,7 @@ where
 
 #[expect(clippy::expect_used, reason = "the contract of `Future`")]
 fn asked(asked: &mut Option<Asked>) -> Asked {
-    asked
-        .take()
-        .expect("`ProblemFuture` polled after completion")
+    asked.take().expect("`ProblemFuture` polled after completion")
 }
 
 fn judge<B: Body>(asked: &Option<Asked>, response: &Response<B>) -> Foreign {
@@ -163,9 +158,8 @@ impl Asked {
 
     /// Answers with a problem, and what an earlier answer leaves.
     fn answer<B>(self, problem: Problem, earlier: Option<Parts>) -> Response<ProblemBody<B>> {
-        let (kept, extensions) = earlier
-            .map(|parts| (foreign::kept(parts.headers), parts.extensions))
-            .unzip();
+        let (kept, extensions) =
+            earlier.map(|parts| (foreign::kept(parts.headers), parts.extensions)).unzip();
         let mut response = self.problems.answer(problem, &self.caller, kept);
         if let Some(mut extensions) = extensions {
             extensions.extend(mem::take(response.extensions_mut()));

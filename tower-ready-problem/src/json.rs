@@ -136,9 +136,7 @@ fn first_to_escape(text: &[u8]) -> Option<usize> {
     match text.last_chunk() {
         _ if rest.is_empty() => None,
         Some(word) => first_in_word(*word).map(|at| text.len() - 8 + at),
-        None => rest
-            .iter()
-            .position(|byte| matches!(byte, ..0x20 | b'"' | b'\\')),
+        None => rest.iter().position(|byte| matches!(byte, ..0x20 | b'"' | b'\\')),
     }
 }
 
@@ -203,10 +201,7 @@ mod tests {
     fn every_single_character_reads_back() {
         for code in (0..0x300).chain([0x2028, 0xfeff, 0x1f600]) {
             let text = char::from_u32(code).unwrap().to_string();
-            assert_eq!(
-                serde_json::from_str::<String>(&string(&text)).unwrap(),
-                text
-            );
+            assert_eq!(serde_json::from_str::<String>(&string(&text)).unwrap(), text);
         }
     }
 

@@ -51,9 +51,7 @@ impl Modify for ProblemResponses {
     fn modify(&self, api: &mut OpenApi) {
         let components = api.components.get_or_insert_default();
         let schemas = &mut components.schemas;
-        schemas
-            .entry(NAME.to_owned())
-            .or_insert_with(Problem::schema);
+        schemas.entry(NAME.to_owned()).or_insert_with(Problem::schema);
         for path in api.paths.paths.values_mut() {
             for operation in operations(path) {
                 add_to(&mut operation.responses);
@@ -93,10 +91,7 @@ impl PartialSchema for Problem {
         ObjectBuilder::new()
             .description(Some("A problem (RFC 9457)."))
             .property("type", kind.default(Some(json!("about:blank"))))
-            .property(
-                "title",
-                text("What went wrong, in any occurrence of the type."),
-            )
+            .property("title", text("What went wrong, in any occurrence of the type."))
             .property("status", status)
             .property("detail", text("What is particular to this occurrence."))
             .property("instance", uri_reference("Which occurrence this is."))
@@ -107,24 +102,15 @@ impl PartialSchema for Problem {
                     .examples([json!("QUOTA_EXCEEDED")]),
             )
             .property("request_id", text("The id of the request."))
-            .property(
-                "trace_id",
-                text("The id of the trace.").pattern(Some("^[0-9a-f]{32}$")),
-            )
+            .property("trace_id", text("The id of the trace.").pattern(Some("^[0-9a-f]{32}$")))
             .property(
                 "error_id",
                 text("The id under which the service knows more; name it in a report."),
             )
-            .property(
-                "errors",
-                list("Faults in the content of the request.", fault.build()),
-            )
+            .property("errors", list("Faults in the content of the request.", fault.build()))
             .property(
                 "violated-policies",
-                list(
-                    "The quota policies that were violated.",
-                    text("A policy.").build(),
-                ),
+                list("The quota policies that were violated.", text("A policy.").build()),
             )
             .required("type")
             .required("title")
@@ -156,10 +142,7 @@ fn add_to(responses: &mut Responses) {
 }
 
 fn response(description: &str, content: Content) -> Response {
-    ResponseBuilder::new()
-        .description(description)
-        .content(PROBLEM_JSON, content)
-        .build()
+    ResponseBuilder::new().description(description).content(PROBLEM_JSON, content).build()
 }
 
 fn content() -> ContentBuilder {
@@ -183,9 +166,7 @@ fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 fn text(description: &str) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(description))
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
 }
 
 fn uri_reference(description: &str) -> ObjectBuilder {
@@ -193,7 +174,5 @@ fn uri_reference(description: &str) -> ObjectBuilder {
 }
 
 fn list(description: &str, items: Object) -> ArrayBuilder {
-    ArrayBuilder::new()
-        .description(Some(description))
-        .items(items)
+    ArrayBuilder::new().description(Some(description)).items(items)
 }

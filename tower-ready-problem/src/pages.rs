@@ -30,9 +30,7 @@ pub struct ProblemPages {
 impl Problems {
     /// A service that explains the types of the catalogue.
     pub fn pages(&self) -> ProblemPages {
-        ProblemPages {
-            problems: self.clone(),
-        }
+        ProblemPages { problems: self.clone() }
     }
 }
 
@@ -59,12 +57,7 @@ impl ProblemPages {
         }
         let catalogue = &self.problems.config().catalogue;
         // Routers may or may not strip the prefix, so the last segment decides.
-        let name = request
-            .uri()
-            .path()
-            .trim_end_matches('/')
-            .rsplit('/')
-            .next();
+        let name = request.uri().path().trim_end_matches('/').rsplit('/').next();
         let found = match name {
             None | Some("" | "problems") => catalogue.as_slice(),
             Some(name) => match catalogue.iter().position(|kind| kind.name() == name) {
@@ -77,10 +70,7 @@ impl ProblemPages {
         let (content_type, page) = if accepts_html(request) {
             ("text/html; charset=utf-8", html(found))
         } else {
-            (
-                "application/json",
-                json(found, &self.problems.config().base),
-            )
+            ("application/json", json(found, &self.problems.config().base))
         };
         let mut response = Response::new(page);
         let headers = response.headers_mut();
@@ -93,10 +83,7 @@ impl ProblemPages {
 /// A browser names HTML; what only takes anything is a program.
 fn accepts_html<B>(request: &Request<B>) -> bool {
     let accepted = request.headers().get_all(ACCEPT).iter();
-    accepted
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(is_html)
+    accepted.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(is_html)
 }
 
 /// Whether a range of RFC 9110 §12.5.1 is HTML, and not as what would not do.
@@ -159,9 +146,7 @@ fn html(types: &[&ProblemType]) -> Bytes {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -182,21 +167,13 @@ mod tests {
 
     #[test]
     fn html_is_for_who_asks_for_it() {
-        for accept in [
-            "text/html",
-            "application/xml, Text/HTML;q=0.9, */*",
-            "text/html ; level=1",
-        ] {
+        for accept in ["text/html", "application/xml, Text/HTML;q=0.9, */*", "text/html ; level=1"]
+        {
             assert_eq!(content_type(accept), "text/html; charset=utf-8", "{accept}");
         }
-        for accept in [
-            "",
-            "*/*",
-            "application/json",
-            "text/html;q=0",
-            "text/html; q=0.000",
-            "text/htmlx",
-        ] {
+        for accept in
+            ["", "*/*", "application/json", "text/html;q=0", "text/html; q=0.000", "text/htmlx"]
+        {
             assert_eq!(content_type(accept), "application/json", "{accept}");
         }
     }
@@ -205,10 +182,7 @@ mod tests {
     fn a_page_names_the_type_as_its_problems_do() {
         for (name, uri) in [
             ("timeout", "https://api.example.com/problems/timeout"),
-            (
-                "quota-exceeded",
-                "https://iana.org/assignments/http-problem-types#quota-exceeded",
-            ),
+            ("quota-exceeded", "https://iana.org/assignments/http-problem-types#quota-exceeded"),
         ] {
             let page = get(&format!("/problems/{name}"), "*/*");
             let page: serde_json::Value = serde_json::from_slice(page.body()).unwrap();

@@ -164,10 +164,7 @@ impl Problem {
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         if self.0.violations.len() < Self::MAX_VIOLATIONS {
-            self.0.violations.push(Violation {
-                pointer: pointer.into(),
-                detail: detail.into(),
-            });
+            self.0.violations.push(Violation { pointer: pointer.into(), detail: detail.into() });
         }
         self
     }
@@ -263,11 +260,7 @@ impl Problem {
     /// What only the log may see: the internal text, then the chain of sources.
     pub(crate) fn internals(&self) -> Option<String> {
         let mut text = self.0.internal.as_deref().unwrap_or_default().to_owned();
-        let mut next = self
-            .0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static));
+        let mut next = self.0.source.as_deref().map(|source| source as &(dyn Error + 'static));
         while let Some(error) = next {
             if !text.is_empty() {
                 text.push_str(": ");
@@ -303,10 +296,7 @@ fn is_extension(name: &str) -> bool {
     ];
     let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     name.len() <= 64
-        && name
-            .bytes()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_alphabetic())
+        && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
         && name.bytes().all(word)
         && !STANDARD.contains(&name)
 }
@@ -315,13 +305,11 @@ fn is_extension(name: &str) -> bool {
 fn screaming(phrase: &str) -> String {
     let letters = phrase.chars().filter(|letter| *letter != '\'');
     letters
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() {
-                letter.to_ascii_uppercase()
-            } else {
-                '_'
-            }
-        })
+        .map(
+            |letter| {
+                if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' }
+            },
+        )
         .collect()
 }
 
@@ -329,10 +317,7 @@ fn screaming(phrase: &str) -> String {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.title())?;
-        self.0
-            .detail
-            .as_ref()
-            .map_or(Ok(()), |detail| write!(f, ": {detail}"))
+        self.0.detail.as_ref().map_or(Ok(()), |detail| write!(f, ": {detail}"))
     }
 }
 

@@ -62,21 +62,10 @@ impl ProblemType {
     /// empty title.
     #[must_use]
     pub const fn new(name: &'static str, status: StatusCode, title: &'static str) -> Self {
-        assert!(
-            matches!(status.as_u16(), 400..=599),
-            "a problem's status is 400 to 599"
-        );
+        assert!(matches!(status.as_u16(), 400..=599), "a problem's status is 400 to 599");
         assert!(!title.is_empty(), "a problem type needs a title");
         let code = Code::from_http(status);
-        Self {
-            name,
-            uri: None,
-            title,
-            status,
-            code,
-            reason: Reason::of(name),
-            docs: "",
-        }
+        Self { name, uri: None, title, status, code, reason: Reason::of(name), docs: "" }
     }
 
     /// The gRPC code, where another says more than the one for the HTTP status.
@@ -153,18 +142,9 @@ impl Reason {
     const fn of(name: &str) -> Self {
         let name = name.as_bytes();
         let len = name.len();
-        assert!(
-            len >= 3 && len <= MAX_NAME,
-            "a problem type's name has 3 to 63 characters"
-        );
-        assert!(
-            name[0].is_ascii_lowercase(),
-            "a problem type's name starts with a letter"
-        );
-        assert!(
-            name[len - 1] != b'-',
-            "a problem type's name does not end in a hyphen"
-        );
+        assert!(len >= 3 && len <= MAX_NAME, "a problem type's name has 3 to 63 characters");
+        assert!(name[0].is_ascii_lowercase(), "a problem type's name starts with a letter");
+        assert!(name[len - 1] != b'-', "a problem type's name does not end in a hyphen");
         let mut bytes = [0; MAX_NAME];
         let mut i = 0;
         while i < len {

@@ -97,9 +97,9 @@ impl Problems {
     pub(crate) fn of_error(&self, error: BoxError, otherwise: &'static ProblemType) -> Problem {
         match error.downcast::<ProblemError>() {
             Ok(problem) => problem.0,
-            Err(error) => self
-                .known(&*error)
-                .unwrap_or_else(|| Problem::new(otherwise).source(error)),
+            Err(error) => {
+                self.known(&*error).unwrap_or_else(|| Problem::new(otherwise).source(error))
+            }
         }
     }
 
@@ -107,9 +107,7 @@ impl Problems {
     fn resolve(&self, problem: Problem) -> Problem {
         let unresolved = matches!(problem.0.kind, Kind::Named(kind) if *kind == types::INTERNAL);
         let source = problem.0.source.as_deref().filter(|_| unresolved);
-        source
-            .and_then(|source| self.known(source))
-            .unwrap_or(problem)
+        source.and_then(|source| self.known(source)).unwrap_or(problem)
     }
 
     /// Answers, and tells the log and the observer.
@@ -120,9 +118,7 @@ impl Problems {
         earlier: Option<HeaderMap>,
     ) -> Response<Bytes> {
         let problem = self.resolve(problem);
-        let carried = caller
-            .request_id()
-            .or_else(|| RequestId::of(earlier.as_ref()?));
+        let carried = caller.request_id().or_else(|| RequestId::of(earlier.as_ref()?));
         let is_new = carried.is_none();
         let request_id = carried.unwrap_or_else(RequestId::generate);
         let error_id = self.report(&problem, caller, &request_id);

@@ -22,11 +22,7 @@ pub struct ProblemService<S> {
 
 impl<S> ProblemService<S> {
     pub(crate) const fn new(inner: S, problems: Problems) -> Self {
-        Self {
-            inner,
-            problems,
-            unready: None,
-        }
+        Self { inner, problems, unready: None }
     }
 
     /// The inner service.

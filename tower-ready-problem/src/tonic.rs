@@ -60,10 +60,7 @@ fn is_of_one_answer(name: &HeaderName) -> bool {
             name,
             "connection" | "date" | "host" | "keep-alive" | "retry-after" | "server" | "te"
         )
-        || matches!(
-            name,
-            "trailer" | "transfer-encoding" | "upgrade" | "vary" | "x-request-id"
-        )
+        || matches!(name, "trailer" | "transfer-encoding" | "upgrade" | "vary" | "x-request-id")
 }
 
 pub(crate) fn code_of(status: &Status) -> Code {
@@ -107,8 +104,5 @@ pub(crate) fn take_from(extensions: &mut Extensions) -> Option<Problem> {
 }
 
 fn inside(status: &Status) -> Option<&Problem> {
-    status
-        .source()?
-        .downcast_ref::<ProblemError>()
-        .map(|error| &error.0)
+    status.source()?.downcast_ref::<ProblemError>().map(|error| &error.0)
 }

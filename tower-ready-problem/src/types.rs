@@ -19,15 +19,11 @@ pub static INTERNAL: ProblemType = ProblemType::new(
 );
 
 /// 504: no answer in time.
-pub static TIMEOUT: ProblemType = ProblemType::new(
-    "timeout",
-    StatusCode::GATEWAY_TIMEOUT,
-    "The request took too long",
-)
-.docs(
-    "The work was given up when its time was over. It may have had an effect all the same, so \
+pub static TIMEOUT: ProblemType =
+    ProblemType::new("timeout", StatusCode::GATEWAY_TIMEOUT, "The request took too long").docs(
+        "The work was given up when its time was over. It may have had an effect all the same, so \
          repeat only what is safe to repeat.",
-);
+    );
 
 /// 503: too much to do right now.
 pub static OVERLOADED: ProblemType = ProblemType::new(
@@ -71,13 +67,10 @@ pub static INVALID_CONTENT: ProblemType = ProblemType::new(
 .docs("Each entry of `errors` names a fault and, as a JSON pointer, its place.");
 
 /// 429: a quota is used up (draft-ietf-httpapi-ratelimit-headers).
-pub static QUOTA_EXCEEDED: ProblemType = ProblemType::new(
-    "quota-exceeded",
-    StatusCode::TOO_MANY_REQUESTS,
-    "A quota is used up",
-)
-.uri("https://iana.org/assignments/http-problem-types#quota-exceeded")
-.docs("Wait as long as `Retry-After` says. `violated-policies` names the quotas.");
+pub static QUOTA_EXCEEDED: ProblemType =
+    ProblemType::new("quota-exceeded", StatusCode::TOO_MANY_REQUESTS, "A quota is used up")
+        .uri("https://iana.org/assignments/http-problem-types#quota-exceeded")
+        .docs("Wait as long as `Retry-After` says. `violated-policies` names the quotas.");
 
 /// 503: the service does less than usual for the time being (draft-ietf-httpapi-ratelimit-headers).
 pub static TEMPORARY_REDUCED_CAPACITY: ProblemType = ProblemType::new(

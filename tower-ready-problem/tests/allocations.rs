@@ -19,11 +19,8 @@ use tower_ready_core::LocalRejection;
 use tower_ready_problem::{Caller, Problem, ProblemLayer, ProblemType, types};
 use tower_ready_testing::alloc;
 
-static OUT_OF_STOCK: ProblemType = ProblemType::new(
-    "out-of-stock",
-    StatusCode::CONFLICT,
-    "The item is out of stock",
-);
+static OUT_OF_STOCK: ProblemType =
+    ProblemType::new("out-of-stock", StatusCode::CONFLICT, "The item is out of stock");
 
 const DETAIL: &str = "no teapot is left";
 
@@ -39,10 +36,7 @@ fn request(content_type: &'static str) -> Request<()> {
         .uri("/orders/42?full=true")
         .header("content-type", content_type)
         .header("x-request-id", "0198e2c5-7a53-7c1e-9d4b-3f7a86b1c2d0")
-        .header(
-            "traceparent",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        )
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
         .body(())
         .unwrap()
 }
@@ -85,10 +79,7 @@ fn an_answer_that_is_good_allocates_nothing() {
         let request = request(content_type);
         drop(request.clone());
         let count = call(service, request);
-        assert_eq!(
-            count, 0,
-            "ProblemService, its future or its body, {content_type}"
-        );
+        assert_eq!(count, 0, "ProblemService, its future or its body, {content_type}");
     }
 }
 
@@ -96,11 +87,7 @@ fn an_answer_that_is_good_allocates_nothing() {
 fn a_problem_is_one_allocation_and_its_json_another() {
     let problem = || Problem::new(&OUT_OF_STOCK).detail(DETAIL);
     assert_eq!(allocations(problem), 1, "Problem itself");
-    assert_eq!(
-        allocations(|| problem().to_json()),
-        2,
-        "the JSON of a problem"
-    );
+    assert_eq!(allocations(|| problem().to_json()), 2, "the JSON of a problem");
 }
 
 #[test]

@@ -30,17 +30,11 @@ use tower_ready_testing::logs;
 
 type Item = std::collections::HashMap<String, u32>;
 
-static OUT_OF_STOCK: ProblemType = ProblemType::new(
-    "out-of-stock",
-    StatusCode::CONFLICT,
-    "The item is out of stock",
-);
+static OUT_OF_STOCK: ProblemType =
+    ProblemType::new("out-of-stock", StatusCode::CONFLICT, "The item is out of stock");
 
 async fn fails() -> (StatusCode, String) {
-    (
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "pg: password=4711".to_owned(),
-    )
+    (StatusCode::INTERNAL_SERVER_ERROR, "pg: password=4711".to_owned())
 }
 
 async fn panics() {
@@ -58,26 +52,11 @@ async fn own_json() -> impl IntoResponse {
 
 fn app() -> Router {
     Router::new()
-        .route(
-            "/items/{id}",
-            get(|Path(id): Path<u32>| async move { id.to_string() }),
-        )
-        .route(
-            "/query",
-            get(|Query(query): Query<Item>| async move { query.len().to_string() }),
-        )
-        .route(
-            "/json",
-            post(|Json(item): Json<Item>| async move { item.len().to_string() }),
-        )
-        .route(
-            "/form",
-            post(|Form(item): Form<Item>| async move { item.len().to_string() }),
-        )
-        .route(
-            "/upload",
-            post(|body: String| async move { body }).layer(DefaultBodyLimit::max(8)),
-        )
+        .route("/items/{id}", get(|Path(id): Path<u32>| async move { id.to_string() }))
+        .route("/query", get(|Query(query): Query<Item>| async move { query.len().to_string() }))
+        .route("/json", post(|Json(item): Json<Item>| async move { item.len().to_string() }))
+        .route("/form", post(|Form(item): Form<Item>| async move { item.len().to_string() }))
+        .route("/upload", post(|body: String| async move { body }).layer(DefaultBodyLimit::max(8)))
         .route(
             "/limited",
             post(|body: String| async move { body }).layer(RequestBodyLimitLayer::new(8)),
@@ -114,11 +93,7 @@ async fn ask(app: Router, request: http::request::Builder, body: &str) -> Answer
     let request: Request<Body> = request.body(Body::from(body.to_owned())).unwrap();
     let (parts, body) = app.oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body,
-    }
+    Answer { status: parts.status, headers: parts.headers, body }
 }
 
 #[tokio::test]
@@ -131,60 +106,15 @@ async fn every_rejection_of_axum_is_a_problem() {
         (Method::DELETE, "/json", text, "", 405, "METHOD_NOT_ALLOWED"),
         (Method::GET, "/items/one", text, "", 400, "BAD_REQUEST"),
         (Method::GET, "/query?a=b", text, "", 400, "BAD_REQUEST"),
-        (
-            Method::POST,
-            "/json",
-            text,
-            "{}",
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-        ),
+        (Method::POST, "/json", text, "{}", 415, "UNSUPPORTED_MEDIA_TYPE"),
         (Method::POST, "/json", json, "{", 400, "BAD_REQUEST"),
-        (
-            Method::POST,
-            "/json",
-            json,
-            r#"{"a":"b"}"#,
-            422,
-            "UNPROCESSABLE_CONTENT",
-        ),
-        (
-            Method::POST,
-            "/form",
-            text,
-            "a=1",
-            415,
-            "UNSUPPORTED_MEDIA_TYPE",
-        ),
-        (
-            Method::POST,
-            "/form",
-            form,
-            "a=b",
-            422,
-            "UNPROCESSABLE_CONTENT",
-        ),
-        (
-            Method::POST,
-            "/upload",
-            text,
-            "more than eight",
-            413,
-            "CONTENT_TOO_LARGE",
-        ),
-        (
-            Method::POST,
-            "/limited",
-            text,
-            "more than eight",
-            413,
-            "CONTENT_TOO_LARGE",
-        ),
+        (Method::POST, "/json", json, r#"{"a":"b"}"#, 422, "UNPROCESSABLE_CONTENT"),
+        (Method::POST, "/form", text, "a=1", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (Method::POST, "/form", form, "a=b", 422, "UNPROCESSABLE_CONTENT"),
+        (Method::POST, "/upload", text, "more than eight", 413, "CONTENT_TOO_LARGE"),
+        (Method::POST, "/limited", text, "more than eight", 413, "CONTENT_TOO_LARGE"),
     ] {
-        let request = Request::builder()
-            .method(method.clone())
-            .uri(uri)
-            .header(header.0, header.1);
+        let request = Request::builder().method(method.clone()).uri(uri).header(header.0, header.1);
         let answer = ask(app(), request, body).await;
         assert_eq!(answer.status, status, "{method} {uri}");
         let problem = answer.problem();
@@ -193,12 +123,7 @@ async fn every_rejection_of_axum_is_a_problem() {
         assert_eq!(problem["instance"], uri.split('?').next().unwrap());
         match status {
             405 => assert_eq!(answer.headers["allow"], "POST"),
-            415 => assert!(
-                answer.headers["accept"]
-                    .to_str()
-                    .unwrap()
-                    .starts_with("application/")
-            ),
+            415 => assert!(answer.headers["accept"].to_str().unwrap().starts_with("application/")),
             _ => {}
         }
     }
@@ -208,13 +133,7 @@ async fn every_rejection_of_axum_is_a_problem() {
 async fn a_4xx_keeps_the_words_that_help_the_caller() {
     let request = Request::post("/json").header("content-type", "application/json");
     let problem = ask(app(), request, r#"{"a":"b"}"#).await.problem();
-    assert!(
-        problem["detail"]
-            .as_str()
-            .unwrap()
-            .contains("invalid type: string"),
-        "{problem}"
-    );
+    assert!(problem["detail"].as_str().unwrap().contains("invalid type: string"), "{problem}");
 }
 
 #[tokio::test]
@@ -231,10 +150,7 @@ async fn panics_failures_and_errors_show_nothing_and_log_everything() {
         assert!(!problem.to_string().contains("4711"), "{problem}");
         let error_id = problem["error_id"].as_str().unwrap();
         let text = logs.text();
-        let line = text
-            .lines()
-            .find(|line| line.contains(error_id))
-            .expect("logged by its id");
+        let line = text.lines().find(|line| line.contains(error_id)).expect("logged by its id");
         assert!(line.contains(secret) && line.contains("r1"), "{line}");
         assert_eq!(answer.headers["cache-control"], "no-store");
     }
@@ -242,13 +158,9 @@ async fn panics_failures_and_errors_show_nothing_and_log_everything() {
 
 #[tokio::test]
 async fn a_question_mark_obeys_the_maps() {
-    let problems = Problems::builder()
-        .map(|_: &OutOfStock| Problem::new(&OUT_OF_STOCK))
-        .build()
-        .unwrap();
-    let app = Router::new()
-        .route("/asks", get(asks))
-        .layer(problems.layer());
+    let problems =
+        Problems::builder().map(|_: &OutOfStock| Problem::new(&OUT_OF_STOCK)).build().unwrap();
+    let app = Router::new().route("/asks", get(asks)).layer(problems.layer());
     let answer = ask(app, Request::get("/asks"), "").await;
     assert_eq!(answer.status, StatusCode::CONFLICT);
     assert_eq!(answer.problem()["code"], "OUT_OF_STOCK");
@@ -279,9 +191,7 @@ async fn what_is_in_a_form_of_its_own_is_left_alone() {
 
     // A layer inside that compresses has made the text unreadable, and it stays so.
     let long = || async { (StatusCode::BAD_REQUEST, "no ".repeat(100)) };
-    let stack = ServiceBuilder::new()
-        .layer(ProblemLayer::default())
-        .layer(CompressionLayer::new());
+    let stack = ServiceBuilder::new().layer(ProblemLayer::default()).layer(CompressionLayer::new());
     let app = Router::new().route("/", get(long)).layer(stack);
     let answer = ask(app, Request::get("/").header("accept-encoding", "gzip"), "").await;
     assert_eq!(answer.headers["content-encoding"], "gzip");

@@ -13,10 +13,7 @@ async fn a_problem_layer_fits_every_host() {
 
 #[tokio::test]
 async fn a_problem_layer_answers_for_what_is_inside_and_keeps_its_contract() {
-    Contract::new()
-        .answers_errors()
-        .check(ProblemLayer::default)
-        .await;
+    Contract::new().answers_errors().check(ProblemLayer::default).await;
 }
 
 /// The smallest layer that answers with what this crate and core give to authors.

@@ -1,11 +1,7 @@
 //! An early answer and the upload that nobody read.
 
 #![cfg(feature = "drain")]
-#![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a panic is how a test fails"
-)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod support;
 
@@ -71,9 +67,7 @@ async fn answer(stream: &mut TcpStream) -> io::Result<String> {
 
 async fn patiently<F: Future>(future: F) -> F::Output {
     let patience = Duration::from_secs(60);
-    timeout(patience, future)
-        .await
-        .expect("an end within a minute")
+    timeout(patience, future).await.expect("an end within a minute")
 }
 
 each_host! {
@@ -228,8 +222,7 @@ impl Body for Script {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.length
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.length.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -241,11 +234,7 @@ impl Drop for Script {
 
 fn chunked(steps: impl IntoIterator<Item = Step>) -> (Script, Log) {
     let log = Log::default();
-    let body = Script {
-        steps: steps.into_iter().collect(),
-        length: None,
-        log: log.clone(),
-    };
+    let body = Script { steps: steps.into_iter().collect(), length: None, log: log.clone() };
     (body, log)
 }
 
@@ -329,11 +318,7 @@ async fn a_client_that_stops_sending_is_answered_after_a_second() {
     let (body, log) = chunked([Step::Data(10), Step::Stall]);
     let start = Instant::now();
     drained(DrainLayer::new(), service_fn(reject), post(body)).await;
-    assert_eq!(
-        start.elapsed().as_millis() / 10,
-        100,
-        "one second, and the timer's grain"
-    );
+    assert_eq!(start.elapsed().as_millis() / 10, 100, "one second, and the timer's grain");
     assert_eq!(log.seen().bytes, 10);
 
     let (body, _) = chunked([Step::Stall]);
@@ -357,11 +342,7 @@ async fn a_handler_that_reads_on_while_it_answers_is_not_waited_for() {
         ready(Ok::<_, Infallible>(Response::new(request.into_body())))
     });
     let start = Instant::now();
-    let answer = DrainLayer::new()
-        .layer(echo)
-        .oneshot(post(body))
-        .await
-        .unwrap();
+    let answer = DrainLayer::new().layer(echo).oneshot(post(body)).await.unwrap();
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!(log.seen().polls, 0);
     drop(answer);
@@ -384,12 +365,7 @@ impl<B> Future for Hoarder<B> {
 #[tokio::test]
 async fn a_future_that_keeps_its_request_until_it_is_dropped_is_dropped_first() {
     let (body, log) = chunked([Step::Data(10)]);
-    drained(
-        DrainLayer::new(),
-        service_fn(|_request| Hoarder { _request }),
-        post(body),
-    )
-    .await;
+    drained(DrainLayer::new(), service_fn(|_request| Hoarder { _request }), post(body)).await;
     assert_eq!(log.seen().bytes, 10);
 }
 
@@ -397,11 +373,7 @@ async fn a_future_that_keeps_its_request_until_it_is_dropped_is_dropped_first() 
 async fn a_service_that_fails_fails_at_once() {
     let (body, log) = chunked([Step::Data(10)]);
     let fail = service_fn(|_: Request<DrainBody<Script>>| ready(Err::<Early, _>("no")));
-    let error = DrainLayer::new()
-        .layer(fail)
-        .oneshot(post(body))
-        .await
-        .unwrap_err();
+    let error = DrainLayer::new().layer(fail).oneshot(post(body)).await.unwrap_err();
     assert_eq!(error, "no");
     assert_eq!(log.seen().polls, 0);
     assert!(log.seen().dropped);
@@ -427,10 +399,7 @@ async fn a_cancelled_call_leaves_nothing_behind() {
     let (body, log) = chunked([Step::Data(10), Step::Stall]);
     let mut service = DrainLayer::new().layer(service_fn(reject));
     let mut call = Box::pin(service.call(post(body)));
-    assert!(
-        futures_poll(call.as_mut()).is_pending(),
-        "it waits for the upload"
-    );
+    assert!(futures_poll(call.as_mut()).is_pending(), "it waits for the upload");
     drop(call);
     assert!(log.seen().dropped);
 
@@ -453,9 +422,7 @@ fn futures_poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 async fn a_client_that_expects_to_be_asked_is_drained_only_once_it_was() {
     let expecting = |body| {
         let mut request = post(body);
-        request
-            .headers_mut()
-            .insert("expect", "100-Continue".parse().unwrap());
+        request.headers_mut().insert("expect", "100-Continue".parse().unwrap());
         request
     };
     let (body, log) = sized([Step::Data(10), Step::Data(10)], 20);
@@ -482,11 +449,9 @@ async fn only_requests_whose_answer_can_be_lost_are_drained() {
     assert!(!untouched(on, |request| *request.method_mut() = Method::DELETE).await);
     assert!(untouched(on, |request| *request.version_mut() = Version::HTTP_2).await);
     assert!(untouched(on, |request| *request.version_mut() = Version::HTTP_3).await);
-    for content_type in [
-        "application/grpc",
-        "application/grpc-web+proto",
-        "application/connect+json",
-    ] {
+    for content_type in
+        ["application/grpc", "application/grpc-web+proto", "application/connect+json"]
+    {
         let (body, log) = chunked([Step::Data(10)]);
         let mut request = post(body);
         let value = content_type.parse().unwrap();
@@ -540,9 +505,7 @@ async fn the_service_sees_the_body_as_it_is() {
 fn a_request_without_a_body_costs_no_allocation() {
     let mut service = DrainLayer::new().layer(service_fn(|request: Request<DrainBody<_>>| {
         drop(request);
-        ready(Ok::<Response<AnswerBody<Full<Bytes>>>, Infallible>(
-            Response::default(),
-        ))
+        ready(Ok::<Response<AnswerBody<Full<Bytes>>>, Infallible>(Response::default()))
     }));
     let request = post(Full::new(Bytes::new()));
     let call = || {
@@ -558,9 +521,7 @@ fn a_request_with_a_body_that_is_read_costs_one() {
         let mut body = request.into_body();
         assert!(futures_poll(Pin::new(&mut body.frame())).is_ready());
         assert!(body.is_end_stream());
-        ready(Ok::<Response<AnswerBody<Full<Bytes>>>, Infallible>(
-            Response::default(),
-        ))
+        ready(Ok::<Response<AnswerBody<Full<Bytes>>>, Infallible>(Response::default()))
     }));
     let request = post(Full::new(Bytes::from_static(b"upload")));
     let call = || {

@@ -83,13 +83,7 @@ async fn the_headers_of_anothers_answer_do_not_become_ours() {
     for content_type in ["application/json", "application/grpc"] {
         let answer = of_failure(content_type, received()).await;
         let headers = answer.headers();
-        for name in [
-            "content-type",
-            "grpc-status",
-            "grpc-message",
-            "retry-after",
-            "x-request-id",
-        ] {
+        for name in ["content-type", "grpc-status", "grpc-message", "retry-after", "x-request-id"] {
             let count = headers.get_all(name).iter().count();
             assert!(count <= 1, "{count} times {name}");
         }
@@ -110,10 +104,7 @@ async fn the_time_to_wait_goes_along_in_every_protocol() {
 
     let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(7)));
     let status = Status::with_error_details(Code::ResourceExhausted, "spent", details);
-    assert_eq!(
-        of_failure("text/plain", status).await.headers()["retry-after"],
-        "7"
-    );
+    assert_eq!(of_failure("text/plain", status).await.headers()["retry-after"], "7");
 }
 
 #[test]
@@ -122,24 +113,12 @@ fn a_status_keeps_its_details_on_the_way_through_a_problem() {
     let status = Status::with_error_details(Code::InvalidArgument, "no", details);
     let again = Status::from(Problem::from_status(&status));
     assert_eq!(again.details(), status.details());
-    assert_eq!(
-        again
-            .get_details_bad_request()
-            .unwrap()
-            .field_violations
-            .len(),
-        1
-    );
+    assert_eq!(again.get_details_bad_request().unwrap().field_violations.len(), 1);
 }
 
 #[tokio::test]
 async fn a_failure_of_a_called_service_shows_no_address() {
-    for code in [
-        Code::Unknown,
-        Code::Unavailable,
-        Code::Internal,
-        Code::DeadlineExceeded,
-    ] {
+    for code in [Code::Unknown, Code::Unavailable, Code::Internal, Code::DeadlineExceeded] {
         let details = ErrorDetails::with_debug_info(vec!["10.0.0.3".to_owned()], "pg");
         let text = "tcp connect error: 10.0.0.3:5432";
         for content_type in ["application/json", "application/grpc"] {
@@ -181,10 +160,7 @@ async fn called(answer: &'static [u8]) -> hyper::Error {
     let io = hyper_util::rt::TokioIo::new(stream);
     let (mut client, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
     let connection = tokio::spawn(connection);
-    let request = Request::get("/")
-        .header("host", "a")
-        .body(Full::<Bytes>::default())
-        .unwrap();
+    let request = Request::get("/").header("host", "a").body(Full::<Bytes>::default()).unwrap();
     let error = client.send_request(request).await.unwrap_err();
     server.await.unwrap();
     let _ = connection.await;
@@ -195,10 +171,7 @@ async fn called(answer: &'static [u8]) -> hyper::Error {
 async fn a_called_service_that_breaks_is_not_our_callers_fault() {
     for bytes in [&b"nonsense\r\n\r\n"[..], b"HTTP/1.1 20"] {
         let error = called(bytes).await;
-        assert!(
-            error.is_parse() || error.is_incomplete_message(),
-            "{error:?}"
-        );
+        assert!(error.is_parse() || error.is_incomplete_message(), "{error:?}");
         assert_eq!(of_failure("application/json", error).await.status(), 500);
     }
 }
@@ -238,14 +211,9 @@ async fn a_text_that_panics_while_it_is_read_is_a_500() {
 #[tokio::test]
 async fn what_described_the_body_goes_with_it() {
     let mut bare = Response::builder().status(StatusCode::RANGE_NOT_SATISFIABLE);
-    for name in [
-        "content-digest",
-        "repr-digest",
-        "digest",
-        "content-md5",
-        "content-location",
-        "trailer",
-    ] {
+    for name in
+        ["content-digest", "repr-digest", "digest", "content-md5", "content-location", "trailer"]
+    {
         bare = bare.header(name, "of the text");
     }
     let bare = bare
@@ -289,9 +257,7 @@ async fn the_log_has_a_failure_that_was_too_long_to_keep() {
     let problem = json(&behind_the_layer("application/json", Ok(bare)).await);
     assert!(problem["error_id"].is_string());
 
-    let bare = Response::builder()
-        .status(503)
-        .body(Full::<Bytes>::default());
+    let bare = Response::builder().status(503).body(Full::<Bytes>::default());
     let problem = json(&behind_the_layer("application/json", Ok(bare.unwrap())).await);
     assert_eq!(problem.get("error_id"), None, "there is nothing to look up");
 }

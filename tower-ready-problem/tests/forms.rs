@@ -18,19 +18,13 @@ fn problem() -> Problem {
 }
 
 fn call(content_type: &str) -> Call {
-    Call::ok()
-        .body("x")
-        .header("content-type", content_type)
-        .header("x-request-id", "7f3a")
+    Call::ok().body("x").header("content-type", content_type).header("x-request-id", "7f3a")
 }
 
 fn detail<'a>(error: &'a Value, kind: &str) -> &'a str {
     let details = error["details"].as_array().unwrap();
     let kind = format!("google.rpc.{kind}");
-    let found = details
-        .iter()
-        .find(|detail| detail["type"] == *kind)
-        .expect("the detail");
+    let found = details.iter().find(|detail| detail["type"] == *kind).expect("the detail");
     found["value"].as_str().unwrap()
 }
 

@@ -63,29 +63,17 @@ impl Body for Flood {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.told {
-            SizeHint::with_exact(self.left as u64)
-        } else {
-            SizeHint::default()
-        }
+        if self.told { SizeHint::with_exact(self.left as u64) } else { SizeHint::default() }
     }
 }
 
 async fn through_layer(status: u16, content_type: &'static str, body: Flood) -> Response<Body2> {
-    let response = || {
-        Response::builder()
-            .status(status)
-            .header(CONTENT_TYPE, content_type)
-    };
+    let response = || Response::builder().status(status).header(CONTENT_TYPE, content_type);
     let body = std::cell::Cell::new(Some(body));
     let inner = service_fn(move |_: Request<()>| {
-        ready(Ok::<_, Infallible>(
-            response().body(body.take().unwrap()).unwrap(),
-        ))
+        ready(Ok::<_, Infallible>(response().body(body.take().unwrap()).unwrap()))
     });
-    let service = ServiceBuilder::new()
-        .layer(ProblemLayer::default())
-        .service(inner);
+    let service = ServiceBuilder::new().layer(ProblemLayer::default()).service(inner);
     service.oneshot(Request::new(())).await.unwrap()
 }
 
@@ -94,11 +82,7 @@ type Body2 = tower_ready_problem::ProblemBody<Flood>;
 #[tokio::test]
 async fn ten_mebibytes_of_a_5xx_are_not_read_and_not_shown() {
     for told in [true, false] {
-        let body = Flood {
-            left: 10 << 20,
-            told,
-            polled: 0,
-        };
+        let body = Flood { left: 10 << 20, told, polled: 0 };
         let response = through_layer(500, "text/plain", body).await;
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -108,16 +92,10 @@ async fn ten_mebibytes_of_a_5xx_are_not_read_and_not_shown() {
 
 #[tokio::test]
 async fn a_long_text_of_a_4xx_and_a_page_pass_unread() {
-    for (status, content_type, told) in [
-        (404, "text/plain", true),
-        (404, "text/plain", false),
-        (500, "text/html", true),
-    ] {
-        let body = Flood {
-            left: 10 << 20,
-            told,
-            polled: 0,
-        };
+    for (status, content_type, told) in
+        [(404, "text/plain", true), (404, "text/plain", false), (500, "text/html", true)]
+    {
+        let body = Flood { left: 10 << 20, told, polled: 0 };
         let response = through_layer(status, content_type, body).await;
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()[CONTENT_TYPE], content_type);
@@ -143,20 +121,14 @@ fn ten_thousand_members_and_faults_are_bounded() {
     let http = answer(problem.clone(), None);
     assert!(http.body().len() < 64 * 1024, "{}", http.body().len());
     let json: Value = serde_json::from_slice(http.body()).unwrap();
-    assert_eq!(
-        json["errors"].as_array().unwrap().len(),
-        Problem::MAX_VIOLATIONS
-    );
+    assert_eq!(json["errors"].as_array().unwrap().len(), Problem::MAX_VIOLATIONS);
     assert_eq!(json["member_63"].as_str().unwrap().len(), 100);
 
     let grpc = answer(problem, Some("application/grpc"));
     let length =
         |(name, value): (&http::HeaderName, &HeaderValue)| name.as_str().len() + value.len();
     let total: usize = grpc.headers().iter().map(length).sum();
-    assert!(
-        total <= 8 * 1024,
-        "clients bound all headers together: {total}"
-    );
+    assert!(total <= 8 * 1024, "clients bound all headers together: {total}");
 
     // A list that is cut short leaves room for the other details.
     let status = tonic::Status::from_header_map(grpc.headers()).unwrap();
@@ -170,16 +142,7 @@ fn ten_thousand_members_and_faults_are_bounded() {
 #[test]
 fn names_that_are_none_are_left_out() {
     let mut problem = Problem::new(&types::INTERNAL);
-    for name in [
-        "",
-        "1st",
-        "type",
-        "request_id",
-        "a b",
-        "\u{2713}",
-        "a\"b",
-        &"x".repeat(65),
-    ] {
+    for name in ["", "1st", "type", "request_id", "a b", "\u{2713}", "a\"b", &"x".repeat(65)] {
         problem = problem.with(name.to_owned(), "no");
     }
     let json = String::from_utf8(problem.to_json().to_vec()).unwrap();
@@ -188,11 +151,7 @@ fn names_that_are_none_are_left_out() {
 
 #[test]
 fn a_status_that_is_no_error_is_taken_for_500() {
-    for status in [
-        StatusCode::OK,
-        StatusCode::SWITCHING_PROTOCOLS,
-        StatusCode::FOUND,
-    ] {
+    for status in [StatusCode::OK, StatusCode::SWITCHING_PROTOCOLS, StatusCode::FOUND] {
         let problem = Problem::status(status);
         assert_eq!(problem.http_status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
@@ -214,14 +173,7 @@ fn a_wrong_setting_is_refused_by_name() {
         let error = builder.build().unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
     }
-    for base in [
-        "",
-        "/",
-        "/api",
-        "/api/",
-        "https://api.example.com",
-        "http://[::1]:8080/v1/",
-    ] {
+    for base in ["", "/", "/api", "/api/", "https://api.example.com", "http://[::1]:8080/v1/"] {
         Problems::builder().base(base).build().unwrap();
     }
 }
@@ -273,8 +225,5 @@ proptest! {
 #[test]
 fn a_base_without_a_word_keeps_the_default_reference() {
     let problems = Problems::builder().base("").build().unwrap();
-    assert!(
-        format!("{problems:?}").contains("\"/problems/\""),
-        "{problems:?}"
-    );
+    assert!(format!("{problems:?}").contains("\"/problems/\""), "{problems:?}");
 }

@@ -1,11 +1,7 @@
 //! What we render is what we say that we render.
 
 #![cfg(feature = "utoipa")]
-#![allow(
-    clippy::exhaustive_structs,
-    unused_qualifications,
-    reason = "what utoipa's macros write"
-)]
+#![allow(clippy::exhaustive_structs, unused_qualifications, reason = "what utoipa's macros write")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::{convert::Infallible, error::Error, time::Duration};
@@ -57,20 +53,11 @@ fn violations(schema: &Json, value: &Json, at: &str, found: &mut Vec<String>) {
                 }),
                 keyword,
             ),
-            "minimum" => check(
-                value.as_u64().is_none_or(|n| n >= rule.as_u64().unwrap()),
-                keyword,
-            ),
-            "maximum" => check(
-                value.as_u64().is_none_or(|n| n <= rule.as_u64().unwrap()),
-                keyword,
-            ),
+            "minimum" => check(value.as_u64().is_none_or(|n| n >= rule.as_u64().unwrap()), keyword),
+            "maximum" => check(value.as_u64().is_none_or(|n| n <= rule.as_u64().unwrap()), keyword),
             "required" => {
                 for name in rule.as_array().unwrap() {
-                    check(
-                        value.get(name.as_str().unwrap()).is_some(),
-                        &format!("required {name}"),
-                    );
+                    check(value.get(name.as_str().unwrap()).is_some(), &format!("required {name}"));
                 }
             }
             "additionalProperties" => assert_eq!(rule, true),
@@ -83,11 +70,7 @@ fn violations(schema: &Json, value: &Json, at: &str, found: &mut Vec<String>) {
             violations(items, item, &format!("{at}/{n}"), found);
         }
     }
-    for (name, property) in schema
-        .get("properties")
-        .and_then(Json::as_object)
-        .into_iter()
-        .flatten()
+    for (name, property) in schema.get("properties").and_then(Json::as_object).into_iter().flatten()
     {
         if let Some(value) = value.get(name) {
             violations(property, value, &format!("{at}/{name}"), found);
@@ -134,11 +117,8 @@ fn assert_valid(body: &[u8]) {
 
 // --- everything that we render ---
 
-static OUT_OF_STOCK: ProblemType = ProblemType::new(
-    "out-of-stock",
-    StatusCode::CONFLICT,
-    "The item is out of stock",
-);
+static OUT_OF_STOCK: ProblemType =
+    ProblemType::new("out-of-stock", StatusCode::CONFLICT, "The item is out of stock");
 
 fn full() -> Problem {
     Problem::new(&types::QUOTA_EXCEEDED)
@@ -174,10 +154,9 @@ fn a_problem_with_everything_is_valid() {
 }
 
 fn caller(path: &str) -> Option<Caller> {
-    let request = Request::get(path).header("x-request-id", "7f3a").header(
-        "traceparent",
-        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    );
+    let request = Request::get(path)
+        .header("x-request-id", "7f3a")
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     Some(Caller::of(&request.body(()).ok()?))
 }
 
@@ -314,16 +293,10 @@ fn every_operation_of_a_document_names_its_problems() {
     let path = &api["paths"]["/orders/{id}"];
     let read = &path["get"]["responses"];
     for status in ["409", "4XX", "5XX"] {
-        assert_eq!(
-            read[status]["content"]["application/problem+json"], reference,
-            "{status}"
-        );
+        assert_eq!(read[status]["content"]["application/problem+json"], reference, "{status}");
     }
     assert_eq!(path["post"]["responses"]["4XX"]["description"], "own");
-    assert_eq!(
-        path["post"]["responses"]["5XX"]["content"]["application/problem+json"],
-        reference
-    );
+    assert_eq!(path["post"]["responses"]["5XX"]["content"]["application/problem+json"], reference);
     assert_eq!(path["delete"]["responses"].as_object().unwrap().len(), 1);
     let schema = serde_json::to_value(Problem::schema()).unwrap();
     assert_eq!(api["components"]["schemas"]["Problem"], schema);
@@ -337,10 +310,7 @@ fn a_schema_of_the_users_own_stays() {
     schemas.insert("Problem".to_owned(), own.into());
     ProblemResponses.modify(&mut api);
     let api = serde_json::to_value(api).unwrap();
-    assert_eq!(
-        api["components"]["schemas"]["Problem"]["description"],
-        "own"
-    );
+    assert_eq!(api["components"]["schemas"]["Problem"]["description"], "own");
 }
 
 #[test]

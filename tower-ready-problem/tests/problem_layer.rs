@@ -18,11 +18,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_ready_problem::{Problem, ProblemLayer, ProblemType, Problems, grpc::Code};
 use tower_ready_testing::{Call, Reply, Speaks, each_host, logs};
 
-static OUT_OF_STOCK: ProblemType = ProblemType::new(
-    "out-of-stock",
-    StatusCode::CONFLICT,
-    "The item is out of stock",
-);
+static OUT_OF_STOCK: ProblemType =
+    ProblemType::new("out-of-stock", StatusCode::CONFLICT, "The item is out of stock");
 
 /// The machine code and the ids that a caller was told.
 struct Told {
@@ -55,16 +52,10 @@ fn told(reply: &Reply, speaks: Speaks) -> Told {
 #[track_caller]
 fn assert_hidden(reply: &Reply, speaks: Speaks, logs: &logs::Logs, secret: &str) {
     let shown = format!("{reply:?} {:?}", reply.headers());
-    assert!(
-        !shown.contains("4711") && !shown.contains(secret),
-        "{shown}"
-    );
+    assert!(!shown.contains("4711") && !shown.contains(secret), "{shown}");
     let told = told(reply, speaks);
     let text = logs.text();
-    let line = text
-        .lines()
-        .find(|line| line.contains(secret))
-        .expect("the secret is in the log");
+    let line = text.lines().find(|line| line.contains(secret)).expect("the secret is in the log");
     assert!(line.contains(&told.error_id.unwrap()), "{line}");
     assert!(line.contains(&told.request_id), "{line}");
 }

@@ -13,12 +13,9 @@ use tonic::{Code as TonicCode, Status};
 use tonic_types::{ErrorDetail, ErrorDetails, StatusExt};
 use tower_ready_problem::{Caller, Problem, ProblemDetails, ProblemType, Value, grpc::Code, types};
 
-static OUT_OF_STOCK: ProblemType = ProblemType::new(
-    "out-of-stock",
-    StatusCode::CONFLICT,
-    "The item is out of stock",
-)
-.code(Code::FailedPrecondition);
+static OUT_OF_STOCK: ProblemType =
+    ProblemType::new("out-of-stock", StatusCode::CONFLICT, "The item is out of stock")
+        .code(Code::FailedPrecondition);
 
 static TYPES: [&ProblemType; 3] = [&OUT_OF_STOCK, &types::QUOTA_EXCEEDED, &types::OVERLOADED];
 
@@ -30,10 +27,7 @@ fn read(json: &str) -> ProblemDetails {
 fn over_http(problem: Problem) -> Response<Bytes> {
     let request = Request::get("/orders/7")
         .header("x-request-id", "7f3a")
-        .header(
-            "traceparent",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        );
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     problem.answer(&Caller::of(&request.body(()).unwrap()))
 }
 
@@ -59,10 +53,7 @@ fn every_member_has_its_place() {
             "accounts": ["/account/1"], "open": true, "nothing": null, "currency": "EUR"}"##,
     );
     assert_eq!(problem.type_uri, "https://example.com/probs/out-of-credit");
-    assert_eq!(
-        problem.title.as_deref(),
-        Some("You do not have enough credit.")
-    );
+    assert_eq!(problem.title.as_deref(), Some("You do not have enough credit."));
     assert_eq!(problem.status, Some(StatusCode::FORBIDDEN));
     assert_eq!(problem.grpc_code, None);
     assert_eq!(problem.detail.as_deref(), Some("Your balance is 30."));
@@ -71,11 +62,8 @@ fn every_member_has_its_place() {
     assert_eq!(problem.request_id.as_deref(), Some("r"));
     assert_eq!(problem.trace_id.as_deref(), Some("t"));
     assert_eq!(problem.error_id.as_deref(), Some("e"));
-    let errors: Vec<_> = problem
-        .errors
-        .iter()
-        .map(|fault| (&*fault.pointer, &*fault.detail))
-        .collect();
+    let errors: Vec<_> =
+        problem.errors.iter().map(|fault| (&*fault.pointer, &*fault.detail)).collect();
     assert_eq!(errors, [("/age", "must be positive"), ("", "no place")]);
     assert_eq!(problem.violated_policies, ["burst", "daily"]);
     assert_eq!(problem.members.len(), 7);
@@ -98,11 +86,7 @@ fn a_standard_member_of_the_wrong_type_counts_as_absent() {
     assert_eq!(problem, read("{}"));
     assert_eq!(problem.type_uri, "about:blank");
     for status in ["-1", "0", "99", "600", "70000", "404.5", "1e99", "true"] {
-        assert_eq!(
-            read(&format!(r#"{{"status": {status}}}"#)).status,
-            None,
-            "{status}"
-        );
+        assert_eq!(read(&format!(r#"{{"status": {status}}}"#)).status, None, "{status}");
     }
 }
 
@@ -130,17 +114,9 @@ fn what_is_no_object_is_no_problem() {
 
     let deep = "[".repeat(100_000);
     let deep_within = format!(r#"{{"a": {}}}"#, "[".repeat(100_000));
-    for text in [
-        "",
-        "null",
-        "[]",
-        "\"text\"",
-        "{",
-        "{\"status\": 404",
-        "\u{fffd}",
-        &deep,
-        &deep_within,
-    ] {
+    for text in
+        ["", "null", "[]", "\"text\"", "{", "{\"status\": 404", "\u{fffd}", &deep, &deep_within]
+    {
         let error = ProblemDetails::from_json(text.as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "the text is no JSON object");
         assert!(error.source().is_some());
@@ -155,29 +131,19 @@ fn a_thousand_members_are_enough() {
     assert_eq!(problem.members.len(), ProblemDetails::MAX_ITEMS);
 
     let many = json!({"errors": vec![json!({"detail": "x"}); 10_000]});
-    assert_eq!(
-        read(&many.to_string()).errors.len(),
-        ProblemDetails::MAX_ITEMS
-    );
+    assert_eq!(read(&many.to_string()).errors.len(), ProblemDetails::MAX_ITEMS);
 }
 
 // --- answers ---
 
 fn answer(status: u16, content_type: &str, body: &'static str) -> Response<&'static str> {
     let response = Response::builder().status(status);
-    response
-        .header("content-type", content_type)
-        .body(body)
-        .unwrap()
+    response.header("content-type", content_type).body(body).unwrap()
 }
 
 #[test]
 fn the_headers_of_an_answer_belong_to_the_problem() {
-    let mut response = answer(
-        503,
-        "Application/Problem+JSON; charset=utf-8",
-        r#"{"code": "X"}"#,
-    );
+    let mut response = answer(503, "Application/Problem+JSON; charset=utf-8", r#"{"code": "X"}"#);
     let headers = response.headers_mut();
     headers.insert("retry-after", HeaderValue::from_static("120"));
     headers.insert("x-request-id", HeaderValue::from_static("7f3a"));
@@ -189,16 +155,9 @@ fn the_headers_of_an_answer_belong_to_the_problem() {
 
     *response.body_mut() = r#"{"status": 429, "request_id": "own"}"#;
     let headers = response.headers_mut();
-    headers.insert(
-        "retry-after",
-        HeaderValue::from_static("Fri, 31 Dec 1999 23:59:59 GMT"),
-    );
+    headers.insert("retry-after", HeaderValue::from_static("Fri, 31 Dec 1999 23:59:59 GMT"));
     let problem = ProblemDetails::from_response(&response).unwrap();
-    assert_eq!(
-        problem.status,
-        Some(StatusCode::TOO_MANY_REQUESTS),
-        "what the sender meant"
-    );
+    assert_eq!(problem.status, Some(StatusCode::TOO_MANY_REQUESTS), "what the sender meant");
     assert_eq!(problem.request_id.as_deref(), Some("own"));
     assert_eq!(problem.retry_after, None);
 }
@@ -213,10 +172,7 @@ fn an_error_of_another_form_is_a_problem_of_its_status() {
     ] {
         let problem = ProblemDetails::from_response(&answer(404, content_type, body)).unwrap();
         assert_eq!(problem.status, Some(StatusCode::NOT_FOUND));
-        assert_eq!(
-            (problem.detail, problem.type_uri.as_str()),
-            (None, "about:blank")
-        );
+        assert_eq!((problem.detail, problem.type_uri.as_str()), (None, "about:blank"));
     }
     assert!(
         ProblemDetails::from_response(&Response::builder().status(502).body("").unwrap()).is_some()
@@ -273,28 +229,18 @@ fn a_status_without_details_tells_its_code_and_message() {
     assert_eq!(problem.status, Some(StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!((problem.detail, problem.retry_after), (None, None));
 
-    status
-        .metadata_mut()
-        .insert("grpc-retry-pushback-ms", "250".parse().unwrap());
-    status
-        .metadata_mut()
-        .insert("x-request-id", "7f3a".parse().unwrap());
+    status.metadata_mut().insert("grpc-retry-pushback-ms", "250".parse().unwrap());
+    status.metadata_mut().insert("x-request-id", "7f3a".parse().unwrap());
     let problem = ProblemDetails::from_status(&status);
     assert_eq!(problem.retry_after, Some(Duration::from_millis(250)));
     assert_eq!(problem.request_id.as_deref(), Some("7f3a"));
 
-    status
-        .metadata_mut()
-        .insert("grpc-retry-pushback-ms", "-1".parse().unwrap());
+    status.metadata_mut().insert("grpc-retry-pushback-ms", "-1".parse().unwrap());
     assert_eq!(ProblemDetails::from_status(&status).retry_after, None);
 }
 
 fn with_details(details: impl Into<Bytes>) -> ProblemDetails {
-    ProblemDetails::from_status(&Status::with_details(
-        TonicCode::Internal,
-        "x",
-        details.into(),
-    ))
+    ProblemDetails::from_status(&Status::with_details(TonicCode::Internal, "x", details.into()))
 }
 
 #[test]
@@ -329,10 +275,7 @@ fn a_delay_that_is_none_is_ignored() {
 fn a_delay_beyond_what_others_read_is_the_longest_that_they_do() {
     let status = over_grpc(Problem::new(&types::OVERLOADED).retry_after(Duration::MAX));
     let longest = Some(Duration::from_secs(315_576_000_000));
-    assert_eq!(
-        status.get_details_retry_info().unwrap().retry_delay,
-        longest
-    );
+    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, longest);
     assert_eq!(ProblemDetails::from_status(&status).retry_after, longest);
 }
 
@@ -351,9 +294,7 @@ struct Sent {
 
 impl Sent {
     fn problem(&self) -> Problem {
-        let mut problem = self
-            .kind
-            .map_or_else(|| Problem::status(self.status), Problem::new);
+        let mut problem = self.kind.map_or_else(|| Problem::status(self.status), Problem::new);
         if let Some(detail) = self.detail.clone() {
             problem = problem.detail(detail);
         }
@@ -374,11 +315,7 @@ impl Sent {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[ -~]{0,24}",
-        "\\PC{0,12}",
-        Just("\u{0}\r\n\"\\%41#\u{2713}".to_owned())
-    ]
+    prop_oneof!["[ -~]{0,24}", "\\PC{0,12}", Just("\u{0}\r\n\"\\%41#\u{2713}".to_owned())]
 }
 
 fn value() -> impl Strategy<Value = Value> {
@@ -397,15 +334,11 @@ fn sent() -> impl Strategy<Value = Sent> {
     let members = prop::collection::btree_map("[a-z]_[a-z]{1,6}", value(), 0..4);
     (
         (kind, status, prop::option::of(text())),
-        (
-            prop::option::of(any::<u32>()),
-            violations,
-            prop::collection::vec(text(), 0..3),
-        ),
+        (prop::option::of(any::<u32>()), violations, prop::collection::vec(text(), 0..3)),
         members,
     )
-        .prop_map(
-            |((kind, status, detail), (retry_after, violations, policies), members)| Sent {
+        .prop_map(|((kind, status, detail), (retry_after, violations, policies), members)| {
+            Sent {
                 kind,
                 status,
                 detail,
@@ -413,15 +346,13 @@ fn sent() -> impl Strategy<Value = Sent> {
                 violations,
                 policies,
                 members: members.into_iter().collect(),
-            },
-        )
+            }
+        })
 }
 
 fn faults(problem: &ProblemDetails) -> Vec<(String, String)> {
     let pairs = problem.errors.iter();
-    pairs
-        .map(|fault| (fault.pointer.clone(), fault.detail.clone()))
-        .collect()
+    pairs.map(|fault| (fault.pointer.clone(), fault.detail.clone())).collect()
 }
 
 proptest! {
@@ -508,24 +439,13 @@ fn many_small_entries_do_not_grow_without_bound() {
     let violations = [0x0a, 0].repeat(100_000);
     let mut any = url.to_vec();
     let length = violations.len();
-    any.extend([
-        length as u8 | 0x80,
-        (length >> 7) as u8 | 0x80,
-        (length >> 14) as u8,
-    ]);
+    any.extend([length as u8 | 0x80, (length >> 7) as u8 | 0x80, (length >> 14) as u8]);
     any.extend(violations);
     let mut status = vec![0x1a];
     let length = any.len();
-    status.extend([
-        length as u8 | 0x80,
-        (length >> 7) as u8 | 0x80,
-        (length >> 14) as u8,
-    ]);
+    status.extend([length as u8 | 0x80, (length >> 7) as u8 | 0x80, (length >> 14) as u8]);
     status.extend(any);
-    assert_eq!(
-        with_details(status).violated_policies.len(),
-        ProblemDetails::MAX_ITEMS
-    );
+    assert_eq!(with_details(status).violated_policies.len(), ProblemDetails::MAX_ITEMS);
 }
 
 #[test]
@@ -555,15 +475,9 @@ fn a_problem_of_an_unknown_type_is_one_of_its_status() {
     assert_eq!(problem.to_string(), "Conflict: Something else");
 
     assert_eq!(read("{}").into_problem(&[]).http_status(), 500);
-    assert_eq!(
-        read(r#"{"status": 200}"#).into_problem(&[]).http_status(),
-        500
-    );
+    assert_eq!(read(r#"{"status": 200}"#).into_problem(&[]).http_status(), 500);
     let fine = ProblemDetails::from_status(&Status::ok("")).into_problem(&[]);
-    assert_eq!(
-        (fine.http_status().as_u16(), fine.grpc_code()),
-        (500, Code::Unknown)
-    );
+    assert_eq!((fine.http_status().as_u16(), fine.grpc_code()), (500, Code::Unknown));
 }
 
 #[test]
@@ -572,10 +486,7 @@ fn a_line_of_the_log_cannot_be_forged() {
         &json!({"status": 500, "code": "X\r\nERROR forged", "detail": "d".repeat(10_000), "error_id": "e"}).to_string(),
     );
     let line = received.to_string();
-    assert!(
-        line.starts_with(r"received 500: X\r\nERROR forged: ddd"),
-        "{line}"
-    );
+    assert!(line.starts_with(r"received 500: X\r\nERROR forged: ddd"), "{line}");
     assert!(line.ends_with(", error_id e"));
     assert!(line.len() < 400);
 }
@@ -585,8 +496,5 @@ fn a_line_of_the_log_cannot_be_forged() {
 fn one_detail_alone_is_enough() {
     let detail: ErrorDetail = tonic_types::RequestInfo::new("r", "").into();
     let status = Status::with_error_details_vec(TonicCode::Aborted, "x", vec![detail]);
-    assert_eq!(
-        ProblemDetails::from_status(&status).request_id.as_deref(),
-        Some("r")
-    );
+    assert_eq!(ProblemDetails::from_status(&status).request_id.as_deref(), Some("r"));
 }

@@ -29,11 +29,7 @@ fn quota_exceeded() -> Problem {
 #[track_caller]
 fn assert_quota_exceeded(reply: &Reply, speaks: Speaks, domain: &str) {
     reply.assert_rejected(StatusCode::TOO_MANY_REQUESTS, 8);
-    assert_eq!(
-        reply.header("x-request-id"),
-        None,
-        "the caller's own id is not sent back here"
-    );
+    assert_eq!(reply.header("x-request-id"), None, "the caller's own id is not sent back here");
     if speaks == Speaks::Http {
         assert_eq!(reply.header("retry-after"), Some("3"));
         assert_eq!(reply.header("cache-control"), Some("no-store"));
@@ -63,29 +59,19 @@ fn assert_quota_exceeded(reply: &Reply, speaks: Speaks, domain: &str) {
     assert_eq!((&*info.reason, &*info.domain), ("QUOTA_EXCEEDED", domain));
     assert_eq!(info.metadata["plan"], "free");
     assert_eq!(info.metadata["limit"], "5");
-    assert_eq!(
-        info.metadata["trace_id"],
-        "0af7651916cd43dd8448eb211c80319c"
-    );
+    assert_eq!(info.metadata["trace_id"], "0af7651916cd43dd8448eb211c80319c");
     let delay = details.retry_info().unwrap().retry_delay;
     assert_eq!(delay, Some(Duration::from_millis(2_001)));
     assert_eq!(details.request_info().unwrap().request_id, "7f3a");
     let violation = &details.bad_request().unwrap().field_violations[0];
-    assert_eq!(
-        (&*violation.field, &*violation.description),
-        ("/item", "must not be empty")
-    );
-    assert_eq!(
-        details.quota_failure().unwrap().violations[0].subject,
-        "principal"
-    );
+    assert_eq!((&*violation.field, &*violation.description), ("/item", "must not be empty"));
+    assert_eq!(details.quota_failure().unwrap().violations[0].subject, "principal");
 }
 
 fn call() -> Call {
-    Call::ok().header("x-request-id", "7f3a").header(
-        "traceparent",
-        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    )
+    Call::ok()
+        .header("x-request-id", "7f3a")
+        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 }
 
 each_host! {

@@ -71,20 +71,13 @@ fn request() -> Request<()> {
     let headers = request.headers_mut();
     headers.insert(API_KEY, HeaderValue::from_static("k-0123456789ab"));
     headers.insert("x-forwarded-for", HeaderValue::from_static("192.0.2.17"));
-    request
-        .extensions_mut()
-        .insert("10.0.0.1:4711".parse::<std::net::SocketAddr>().unwrap());
+    request.extensions_mut().insert("10.0.0.1:4711".parse::<std::net::SocketAddr>().unwrap());
     request
 }
 
 fn ours(quota: Quota, key: impl key::Key, fields: Fields) -> RateLimiter {
     let policy = Policy::new("caller", quota).key(key);
-    RateLimiter::builder()
-        .keys(10_000)
-        .policy(policy)
-        .fields(fields)
-        .build()
-        .unwrap()
+    RateLimiter::builder().keys(10_000).policy(policy).fields(fields).build().unwrap()
 }
 
 const PLENTY: Quota = Quota::per_second(1_000_000_000).burst(1_000_000_000);
@@ -98,10 +91,7 @@ impl KeyExtractor for ApiKey {
     type Key = String;
 
     fn extract<T>(&self, request: &Request<T>) -> Result<String, GovernorError> {
-        let value = request
-            .headers()
-            .get(API_KEY)
-            .ok_or(GovernorError::UnableToExtractKey)?;
+        let value = request.headers().get(API_KEY).ok_or(GovernorError::UnableToExtractKey)?;
         Ok(value.to_str().unwrap().to_owned())
     }
 }
@@ -136,14 +126,10 @@ fn resilience() -> impl Service<Request<()>, Response = Response<Body>> + Clone 
 
 fn accept(cases: &mut Cases) {
     let layer = |key| ours(PLENTY, key, Fields::None).layer().layer(NoOp);
-    let address = ours(PLENTY, Address::peer(), Fields::None)
-        .layer()
-        .layer(NoOp);
+    let address = ours(PLENTY, Address::peer(), Fields::None).layer().layer(NoOp);
     let client = Address::peer().trust(["10.0.0.0/8"]);
     let client = ours(PLENTY, client, Fields::None).layer().layer(NoOp);
-    let global = ours(PLENTY, key::global(), Fields::None)
-        .layer()
-        .layer(NoOp);
+    let global = ours(PLENTY, key::global(), Fields::None).layer().layer(NoOp);
     let two = RateLimiter::builder()
         .keys(10_000)
         .policy(Policy::new("address", PLENTY).key(Address::peer()))
@@ -157,85 +143,47 @@ fn accept(cases: &mut Cases) {
         .ours("header", call(&request(), layer(key::header(API_KEY))))
         .ours("peer address", call(&request(), address))
         .ours("client address behind a proxy", call(&request(), client))
-        .ours(
-            "address and header",
-            call(&request(), two.layer().layer(NoOp)),
-        )
+        .ours("address and header", call(&request(), two.layer().layer(NoOp)))
         .peer(
             "tower_governor, global",
-            call(
-                &request(),
-                governor!(GlobalKeyExtractor, NANOSECOND, 1_000_000),
-            ),
+            call(&request(), governor!(GlobalKeyExtractor, NANOSECOND, 1_000_000)),
         )
-        .peer(
-            "tower_governor, header",
-            call(&request(), governor!(ApiKey, NANOSECOND, 1_000_000)),
-        )
+        .peer("tower_governor, header", call(&request(), governor!(ApiKey, NANOSECOND, 1_000_000)))
         .peer(
             "tower_governor, client address",
-            call(
-                &request(),
-                governor!(SmartIpKeyExtractor, NANOSECOND, 1_000_000),
-            ),
+            call(&request(), governor!(SmartIpKeyExtractor, NANOSECOND, 1_000_000)),
         )
-        .peer(
-            "tower-resilience-ratelimiter, not keyed",
-            call(&request(), resilience()),
-        );
+        .peer("tower-resilience-ratelimiter, not keyed", call(&request(), resilience()));
 }
 
 fn with_fields(cases: &mut Cases) {
-    let layer = |fields| {
-        ours(PLENTY, key::header(API_KEY), fields)
-            .layer()
-            .layer(NoOp)
-    };
+    let layer = |fields| ours(PLENTY, key::header(API_KEY), fields).layer().layer(NoOp);
     cases
-        .over(
-            "accept, with fields",
-            "a no-op service",
-            call(&request(), NoOp),
-        )
-        .ours(
-            "RateLimit (draft 11)",
-            call(&request(), layer(Fields::Draft11)),
-        )
+        .over("accept, with fields", "a no-op service", call(&request(), NoOp))
+        .ours("RateLimit (draft 11)", call(&request(), layer(Fields::Draft11)))
         .ours("X-RateLimit", call(&request(), layer(Fields::XRateLimit)))
         .peer(
             "tower_governor, header",
-            call(
-                &request(),
-                governor!(ApiKey, NANOSECOND, 1_000_000, use_headers),
-            ),
+            call(&request(), governor!(ApiKey, NANOSECOND, 1_000_000, use_headers)),
         );
 }
 
 fn refuse(cases: &mut Cases) {
     let spent = |fields| {
         let limiter = ours(LITTLE, key::header(API_KEY), fields);
-        limiter
-            .bucket("caller", |key| key.put(b"k-0123456789ab"))
-            .unwrap()
-            .charge(1);
+        limiter.bucket("caller", |key| key.put(b"k-0123456789ab")).unwrap().charge(1);
         limiter.layer().layer(NoOp)
     };
     let mut with_id = request();
-    with_id
-        .headers_mut()
-        .insert("x-request-id", HeaderValue::from_static("7f3a"));
+    with_id.headers_mut().insert("x-request-id", HeaderValue::from_static("7f3a"));
     let mut grpc = with_id.clone();
     *grpc.method_mut() = http::Method::POST;
-    grpc.headers_mut()
-        .insert("content-type", HeaderValue::from_static("application/grpc"));
+    grpc.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
     cases
         .over("refuse", "a no-op service", call(&request(), NoOp))
         .ours("header", call(&request(), spent(Fields::None)))
         .ours("header, with an id", call(&with_id, spent(Fields::None)))
-        .ours(
-            "header, with an id and fields",
-            call(&with_id, spent(Fields::Draft11)),
-        )
+        .ours("header, with an id and fields", call(&with_id, spent(Fields::Draft11)))
         .ours("gRPC, with an id", call(&grpc, spent(Fields::None)))
         .peer("tower_governor, header", {
             let mut service = governor!(ApiKey, DAY, 1);
@@ -262,14 +210,14 @@ fn key(number: u64) -> KeyHash {
 }
 
 fn stores(cases: &mut Cases) {
-    cases
-        .operations("parts")
-        .ours("the clock", Repeat::of(Instant::now))
-        .ours("a store of one key, with the clock at hand", {
+    cases.operations("parts").ours("the clock", Repeat::of(Instant::now)).ours(
+        "a store of one key, with the clock at hand",
+        {
             let store = MemoryStore::new(1_000).unwrap();
             let now = Instant::now();
             Repeat::of(move || store.check(now, &Demand::new(key(1), &PLENTY)).is_ok())
-        });
+        },
+    );
     for (name, keys) in [
         ("store, 1 key", 1u64),
         ("store, 1,000 keys", 1_000),
@@ -278,12 +226,7 @@ fn stores(cases: &mut Cases) {
     ] {
         let store = MemoryStore::new(1_000_000).unwrap();
         for number in 0..keys {
-            store
-                .check(
-                    Instant::now(),
-                    &Demand::new(key(number), &LITTLE.burst(100)),
-                )
-                .unwrap();
+            store.check(Instant::now(), &Demand::new(key(number), &LITTLE.burst(100))).unwrap();
         }
         let mut next = random();
         let ours = Repeat::of(move || {

@@ -152,12 +152,8 @@ impl<St: Store> After<St> {
                 (Change::Refund, reserved.units - price)
             };
             if units > 0 {
-                let demand = Demand {
-                    key: reserved.key,
-                    quota: &reserved.quota,
-                    units,
-                    debt: policy.debt,
-                };
+                let demand =
+                    Demand { key: reserved.key, quota: &reserved.quota, units, debt: policy.debt };
                 self.limiter.store.adjust(now, &demand, change);
             }
         }

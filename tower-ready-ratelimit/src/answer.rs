@@ -70,9 +70,7 @@ impl Answer {
 impl Usage {
     /// Adds to the cost.
     pub fn add(&self, units: u64) {
-        let _ = self
-            .0
-            .fetch_update(Relaxed, Relaxed, |sum| Some(sum.saturating_add(units)));
+        let _ = self.0.fetch_update(Relaxed, Relaxed, |sum| Some(sum.saturating_add(units)));
     }
 
     /// The cost so far.

@@ -31,25 +31,15 @@ pin_project! {
 
 impl<B> RateLimitBody<B> {
     pub(crate) const fn inner(body: B) -> Self {
-        Self {
-            kind: Kind::Plain {
-                body: AnswerBody::inner(body),
-            },
-        }
+        Self { kind: Kind::Plain { body: AnswerBody::inner(body) } }
     }
 
     pub(crate) const fn watched(body: GuardedBody<B, Ending>) -> Self {
-        Self {
-            kind: Kind::Watched { body },
-        }
+        Self { kind: Kind::Watched { body } }
     }
 
     pub(crate) fn full(bytes: Bytes) -> Self {
-        Self {
-            kind: Kind::Plain {
-                body: AnswerBody::full(bytes),
-            },
-        }
+        Self { kind: Kind::Plain { body: AnswerBody::full(bytes) } }
     }
 }
 

@@ -39,10 +39,7 @@ impl RateLimiterBuilder {
     /// How many keys the store in memory has room for, over all policies, at 24 bytes for each.
     /// Default: a million.
     pub fn keys(self, keys: usize) -> Self {
-        Self {
-            store: Box::new(move || MemoryStore::new(keys)),
-            ..self
-        }
+        Self { store: Box::new(move || MemoryStore::new(keys)), ..self }
     }
 }
 
@@ -112,10 +109,7 @@ impl<St: Store> RateLimiterBuilder<St> {
         for (at, policy) in self.policies.iter().enumerate() {
             let failed = |kind| ConfigError::of_policy(kind, &policy.name);
             policy.check().map_err(failed)?;
-            if self.policies[..at]
-                .iter()
-                .any(|other| other.name == policy.name)
-            {
+            if self.policies[..at].iter().any(|other| other.name == policy.name) {
                 return Err(failed(ConfigErrorKind::DuplicateName));
             }
         }

@@ -41,14 +41,8 @@ impl QuotaCell {
             fence(Acquire);
             if before.is_multiple_of(2) && self.version.load(Relaxed) == before {
                 let rate = Rate {
-                    step: Span {
-                        nanos: step,
-                        part: (parts >> 32) as u32,
-                    },
-                    tolerance: Span {
-                        nanos: tolerance,
-                        part: part as u32,
-                    },
+                    step: Span { nanos: step, part: (parts >> 32) as u32 },
+                    tolerance: Span { nanos: tolerance, part: part as u32 },
                     den: parts as u32,
                 };
                 return Quota::from_parts(count, burst, period, rate);
@@ -85,11 +79,8 @@ mod tests {
 
     #[test]
     fn readers_never_see_half_of_a_swap() {
-        let quotas = [
-            Quota::per_second(3),
-            Quota::per_day(7).burst(2),
-            Quota::per_second(1_000_007),
-        ];
+        let quotas =
+            [Quota::per_second(3), Quota::per_day(7).burst(2), Quota::per_second(1_000_007)];
         let cell = QuotaCell::new(quotas[0]);
         std::thread::scope(|scope| {
             scope.spawn(|| {

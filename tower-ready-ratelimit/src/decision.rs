@@ -28,10 +28,7 @@ pub struct Standing {
 
 impl Decision {
     pub(crate) fn new(standings: impl Iterator<Item = Standing>, passed: bool) -> Self {
-        Self {
-            standings: standings.collect(),
-            passed,
-        }
+        Self { standings: standings.collect(), passed }
     }
 
     /// The decision of the innermost limiter that exposed one.
@@ -55,8 +52,6 @@ impl Decision {
     /// The policy that leaves the least.
     #[must_use]
     pub fn tightest(&self) -> Option<&Standing> {
-        self.standings
-            .iter()
-            .min_by_key(|standing| standing.level.remaining())
+        self.standings.iter().min_by_key(|standing| standing.level.remaining())
     }
 }

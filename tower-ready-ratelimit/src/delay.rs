@@ -49,11 +49,7 @@ struct Place {
 
 impl Lines {
     pub(crate) fn new(longest: Duration) -> Self {
-        Self {
-            longest,
-            waiting: AtomicUsize::new(0),
-            lines: Mutex::default(),
-        }
+        Self { longest, waiting: AtomicUsize::new(0), lines: Mutex::default() }
     }
 
     /// Whether somebody waits for this key.
@@ -71,10 +67,7 @@ impl Lines {
             Entry::Vacant(_) => 0,
         };
         let served = level.charge(in_front);
-        if served
-            .wait(want.units)
-            .is_none_or(|wait| wait > self.longest)
-        {
+        if served.wait(want.units).is_none_or(|wait| wait > self.longest) {
             return Err(served);
         }
         let line = entry.or_insert_with(|| Line {
@@ -123,18 +116,12 @@ impl<St: Store> Shared<St> {
 
     /// The first policy without enough, if all such policies let callers wait.
     pub(crate) fn may_wait(&self, set: &Answered<'_>) -> Option<usize> {
-        let mut short = set
-            .readings
-            .iter()
-            .enumerate()
-            .filter(|(_, reading)| !reading.enough);
+        let mut short = set.readings.iter().enumerate().filter(|(_, reading)| !reading.enough);
         let waits = |(at, _): (usize, &Reading)| {
             self.rules[set.wants[at].rule].lines.is_some().then_some(at)
         };
         let first = waits(short.next()?)?;
-        short
-            .all(|reading| waits(reading).is_some())
-            .then_some(first)
+        short.all(|reading| waits(reading).is_some()).then_some(first)
     }
 
     /// Waits in the line of one of the policies, then decides.
@@ -155,9 +142,9 @@ impl<St: Store> Shared<St> {
             Err(served) => self.refuse_at(now, wants, at, served),
             Ok(place) => {
                 let (limiter, wants, until) = (self.clone(), wants.to_vec(), now + lines.longest);
-                Step::Later(Box::pin(async move {
-                    limiter.wait(&wants, at, until, place, after).await
-                }))
+                Step::Later(Box::pin(
+                    async move { limiter.wait(&wants, at, until, place, after).await },
+                ))
             }
         }
     }
@@ -182,11 +169,7 @@ impl<St: Store> Shared<St> {
                 Ok(answer) => answer,
                 Err(error) => return self.store_failed(&error),
             };
-            let set = Answered {
-                now,
-                wants,
-                readings: &readings,
-            };
+            let set = Answered { now, wants, readings: &readings };
             match longest_wait(&set) {
                 Some(wait) if !taken && now + wait <= until => time::sleep(wait).await,
                 _ => return self.conclude(&set, taken, after),
@@ -212,10 +195,7 @@ impl<St: Store> Shared<St> {
 
     /// How the bucket of a demand stands, as far as that is at hand.
     fn stand(&self, now: Instant, want: &Want) -> Level {
-        let nothing = Demand {
-            units: 0,
-            ..want.demand()
-        };
+        let nothing = Demand { units: 0, ..want.demand() };
         let mut reading = [Reading::default()];
         // Whoever asks for nothing takes nothing.
         let _ = self.store.take(now, &[nothing], &mut reading);
@@ -228,35 +208,20 @@ impl<St: Store> Shared<St> {
             reading.full = self.stand(now, want).full;
             reading.enough = true;
         }
-        readings[at] = Reading {
-            full: level.full,
-            enough: false,
-        };
-        let set = Answered {
-            now,
-            wants,
-            readings: &readings,
-        };
+        readings[at] = Reading { full: level.full, enough: false };
+        let set = Answered { now, wants, readings: &readings };
         self.conclude(&set, false, None)
     }
 }
 
 /// How long until each bucket that has not enough will have, or none if one never will.
 fn longest_wait(set: &Answered<'_>) -> Option<Duration> {
-    let short = set
-        .wants
-        .iter()
-        .zip(set.readings)
-        .filter(|(_, reading)| !reading.enough);
+    let short = set.wants.iter().zip(set.readings).filter(|(_, reading)| !reading.enough);
     let waits = short.map(|(want, reading)| {
         let demand = want.demand();
         reading.level(set.now, &demand).wait(demand.units)
     });
-    waits
-        .collect::<Option<Vec<_>>>()?
-        .into_iter()
-        .max()
-        .or(Some(Duration::ZERO))
+    waits.collect::<Option<Vec<_>>>()?.into_iter().max().or(Some(Duration::ZERO))
 }
 
 impl fmt::Debug for Lines {

@@ -51,10 +51,7 @@ impl ConfigError {
     }
 
     pub(crate) fn of_policy(kind: ConfigErrorKind, policy: &str) -> Self {
-        Self {
-            kind,
-            policy: Some(policy.into()),
-        }
+        Self { kind, policy: Some(policy.into()) }
     }
 
     /// What is wrong.

@@ -69,30 +69,20 @@ where
 {
     #[inline]
     pub(crate) const fn bare(future: S::Future) -> Self {
-        Self {
-            kind: Kind::Bare { future },
-        }
+        Self { kind: Kind::Bare { future } }
     }
 
     #[inline]
     pub(crate) const fn plain(future: S::Future, lines: Lines) -> Self {
-        Self {
-            kind: Kind::Plain { future, lines },
-        }
+        Self { kind: Kind::Plain { future, lines } }
     }
 
     pub(crate) fn pass(service: &mut S, request: Request<B>, pass: Pass<St>) -> Self {
-        Self {
-            kind: call(service, request, pass),
-        }
+        Self { kind: call(service, request, pass) }
     }
 
     pub(crate) const fn refuse(response: Response<Bytes>) -> Self {
-        Self {
-            kind: Kind::Answer {
-                response: Some(response),
-            },
-        }
+        Self { kind: Kind::Answer { response: Some(response) } }
     }
 
     #[cold]
@@ -104,12 +94,7 @@ where
     ) -> Self {
         Self {
             kind: Kind::Waiting {
-                waiting: Waiting(Some(Box::new(Held {
-                    service,
-                    request,
-                    limiter,
-                    step,
-                }))),
+                waiting: Waiting(Some(Box::new(Held { service, request, limiter, step }))),
             },
         }
     }
@@ -121,20 +106,13 @@ where
     S: Service<Request<B>>,
     St: Store,
 {
-    let Pass {
-        lines,
-        after,
-        decision,
-    } = pass;
+    let Pass { lines, after, decision } = pass;
     if let Some(decision) = &decision {
         request.extensions_mut().insert(Decision::clone(decision));
     }
     let note = Note { lines, decision };
     match after {
-        None => Kind::Noted {
-            future: service.call(request),
-            note,
-        },
+        None => Kind::Noted { future: service.call(request), note },
         Some(after) => watched(service, request, note, after),
     }
 }
@@ -180,8 +158,7 @@ impl<S, B, St: Store> Held<S, B, St> {
                 Step::Pass(_) | Step::Refuse(_) => return Poll::Ready(()),
                 Step::Fetch(fetch) => {
                     ready!(fetch.as_mut().poll(cx));
-                    self.limiter
-                        .decide_at_length(&Head::of(&self.request), false)
+                    self.limiter.decide_at_length(&Head::of(&self.request), false)
                 }
                 Step::Later(later) => ready!(later.as_mut().poll(cx)),
             };
@@ -237,9 +214,9 @@ where
                     let mut held = *waiting.0.take().expect("it waits");
                     match held.step {
                         Step::Pass(pass) => call(&mut held.service, held.request, pass),
-                        Step::Refuse(refusal) => Kind::Answer {
-                            response: Some(answer(refusal, &held.request)),
-                        },
+                        Step::Refuse(refusal) => {
+                            Kind::Answer { response: Some(answer(refusal, &held.request)) }
+                        }
                         // It was decided above.
                         Step::Fetch(_) | Step::Later(_) => continue,
                     }

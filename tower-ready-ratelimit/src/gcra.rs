@@ -21,10 +21,7 @@ impl Rate {
         let den = u128::from(self.den.max(1));
         let nanos = u128::from(self.step.nanos) * u128::from(units) + parts / den;
         match u64::try_from(nanos) {
-            Ok(nanos) => Span {
-                nanos,
-                part: (parts % den) as u32,
-            },
+            Ok(nanos) => Span { nanos, part: (parts % den) as u32 },
             Err(_) => Span::FOREVER,
         }
     }
@@ -33,15 +30,8 @@ impl Rate {
     fn add(&self, a: Span, b: Span) -> Span {
         let part = a.part + b.part;
         let carry = part >= self.den;
-        match a
-            .nanos
-            .checked_add(b.nanos)
-            .and_then(|n| n.checked_add(u64::from(carry)))
-        {
-            Some(nanos) => Span {
-                nanos,
-                part: if carry { part - self.den } else { part },
-            },
+        match a.nanos.checked_add(b.nanos).and_then(|n| n.checked_add(u64::from(carry))) {
+            Some(nanos) => Span { nanos, part: if carry { part - self.den } else { part } },
             None => Span::FOREVER,
         }
     }
@@ -54,11 +44,7 @@ impl Rate {
         let borrow = a.part < b.part;
         Span {
             nanos: a.nanos - b.nanos - u64::from(borrow),
-            part: if borrow {
-                a.part + self.den - b.part
-            } else {
-                a.part - b.part
-            },
+            part: if borrow { a.part + self.den - b.part } else { a.part - b.part },
         }
     }
 
@@ -72,10 +58,7 @@ impl Rate {
     pub(crate) fn read(&self, now: Instant, stored: Span, debt: u64) -> Span {
         let mut full = stored;
         if full.part >= self.den {
-            full = Span {
-                nanos: full.nanos.saturating_add(1),
-                part: 0,
-            };
+            full = Span { nanos: full.nanos.saturating_add(1), part: 0 };
         }
         if full.nanos.saturating_sub(now.as_nanos()) > self.tolerance.nanos {
             let depth = self.add(self.tolerance, self.time_of(debt));
@@ -96,14 +79,8 @@ impl Span {
     pub(crate) const ZERO: Self = Self { nanos: 0, part: 0 };
     /// What another thread wrote may rest on a later look at the clock than ours. Cutting that down
     /// would give units away, so a second more than the deepest debt is left alone.
-    const SKEW: Self = Self {
-        nanos: 1_000_000_000,
-        part: 0,
-    };
-    const FOREVER: Self = Self {
-        nanos: u64::MAX,
-        part: 0,
-    };
+    const SKEW: Self = Self { nanos: 1_000_000_000, part: 0 };
+    const FOREVER: Self = Self { nanos: u64::MAX, part: 0 };
 
     /// The first whole nanosecond that is not before this moment.
     pub(crate) const fn ceil(self) -> u64 {
@@ -113,10 +90,7 @@ impl Span {
 
 impl From<Instant> for Span {
     fn from(now: Instant) -> Self {
-        Self {
-            nanos: now.as_nanos(),
-            part: 0,
-        }
+        Self { nanos: now.as_nanos(), part: 0 }
     }
 }
 
@@ -134,18 +108,11 @@ pub struct Level {
 impl Level {
     /// A bucket that reads so: see [`Rate::read`].
     pub(crate) fn read(quota: &Quota, now: Instant, stored: Span, debt: u64) -> Self {
-        Self {
-            quota: *quota,
-            now: now.as_nanos(),
-            full: quota.rate().read(now, stored, debt),
-        }
+        Self { quota: *quota, now: now.as_nanos(), full: quota.rate().read(now, stored, debt) }
     }
 
     const fn now(&self) -> Span {
-        Span {
-            nanos: self.now,
-            part: 0,
-        }
+        Span { nanos: self.now, part: 0 }
     }
 
     /// The bucket after `units` were taken, if they are there.
@@ -158,29 +125,20 @@ impl Level {
     /// The bucket after `units` were taken, whether they were there or not.
     pub(crate) fn charge(&self, units: u64) -> Self {
         let rate = self.quota.rate();
-        Self {
-            full: rate.add(self.full.max(self.now()), rate.time_of(units)),
-            ..*self
-        }
+        Self { full: rate.add(self.full.max(self.now()), rate.time_of(units)), ..*self }
     }
 
     /// The bucket, but not deeper in debt than this many units below empty.
     pub(crate) fn within(&self, debt: u64) -> Self {
         let rate = self.quota.rate();
         let depth = rate.add(rate.tolerance, rate.time_of(debt));
-        Self {
-            full: self.full.min(rate.add(self.now(), depth)),
-            ..*self
-        }
+        Self { full: self.full.min(rate.add(self.now(), depth)), ..*self }
     }
 
     /// The bucket after `units` were put back: never more than full.
     pub(crate) fn refund(&self, units: u64) -> Self {
         let rate = self.quota.rate();
-        Self {
-            full: rate.sub(self.full, rate.time_of(units)),
-            ..*self
-        }
+        Self { full: rate.sub(self.full, rate.time_of(units)), ..*self }
     }
 
     /// The quota of the bucket.

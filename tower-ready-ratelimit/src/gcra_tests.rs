@@ -23,13 +23,7 @@ impl Reference {
     fn new(quota: &Quota, now: u64) -> Self {
         let period = quota.period().as_nanos();
         let capacity = period * u128::from(quota.max_burst());
-        Self {
-            count: u128::from(quota.count()),
-            period,
-            capacity,
-            content: capacity,
-            now,
-        }
+        Self { count: u128::from(quota.count()), period, capacity, content: capacity, now }
     }
 
     fn advance(&mut self, now: u64) {
@@ -85,10 +79,7 @@ const START: u64 = 86_400_000_000_000;
 
 fn bucket(quota: Quota) -> Bucket {
     quota.check().unwrap();
-    Bucket {
-        quota,
-        stored: Span::ZERO,
-    }
+    Bucket { quota, stored: Span::ZERO }
 }
 
 prop_compose! {
@@ -222,23 +213,13 @@ fn more_than_the_burst_never_passes_and_has_no_wait() {
     let ours = bucket(Quota::per_second(5));
     assert!(ours.level(START).take(6).is_none());
     assert_eq!(ours.level(START).wait(6), None);
-    assert!(
-        ours.level(START)
-            .charge(u64::MAX)
-            .wait(1)
-            .unwrap()
-            .as_secs()
-            > 1 << 33
-    );
+    assert!(ours.level(START).charge(u64::MAX).wait(1).unwrap().as_secs() > 1 << 33);
 }
 
 #[test]
 fn a_swapped_quota_frees_whoever_waits_for_the_old_one() {
     let day = bucket(Quota::per_day(1)).level(START).take(1).unwrap();
-    let swapped = Bucket {
-        quota: Quota::per_second(100),
-        stored: day.full,
-    };
+    let swapped = Bucket { quota: Quota::per_second(100), stored: day.full };
     let wait = swapped.level(START).wait(1).unwrap();
     assert!(wait <= Duration::from_millis(1_010), "{wait:?}");
 }
@@ -248,19 +229,10 @@ fn a_debt_is_paid_back_in_full() {
     let quota = Quota::per_second(10);
     let owed = bucket(quota).level(START).charge(30);
     let later = |secs: u64, debt| {
-        Level::read(
-            &quota,
-            Instant::from_nanos(START + secs * 1_000_000_000),
-            owed.full,
-            debt,
-        )
+        Level::read(&quota, Instant::from_nanos(START + secs * 1_000_000_000), owed.full, debt)
     };
     assert_eq!(later(0, 20).wait(1), Some(Duration::from_millis(2_100)));
     assert_eq!(later(2, 20).remaining(), 0);
     assert_eq!(later(3, 20).remaining(), 10);
-    assert_eq!(
-        later(0, 0).wait(1),
-        Some(Duration::from_millis(1_100)),
-        "cut, but for the skew"
-    );
+    assert_eq!(later(0, 0).wait(1), Some(Duration::from_millis(1_100)), "cut, but for the skew");
 }

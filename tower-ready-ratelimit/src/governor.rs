@@ -58,10 +58,7 @@ impl GovernorStore {
         let clock = QuantaClock::default();
         let limiter = RateLimiter::dashmap_with_clock(quota, clock.clone())
             .with_middleware::<StateInformationMiddleware>();
-        Self {
-            limiter: Arc::new(limiter),
-            clock,
-        }
+        Self { limiter: Arc::new(limiter), clock }
     }
 
     /// The limiter itself, to forget old keys.
@@ -130,9 +127,7 @@ fn units(demand: &Demand<'_>) -> Option<NonZeroU32> {
 
 impl fmt::Debug for GovernorStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GovernorStore")
-            .field("keys", &self.limiter.len())
-            .finish_non_exhaustive()
+        f.debug_struct("GovernorStore").field("keys", &self.limiter.len()).finish_non_exhaustive()
     }
 }
 
@@ -143,9 +138,7 @@ mod tests {
 
     fn governed() -> ::governor::Quota {
         let burst = NonZeroU32::new(3).unwrap();
-        ::governor::Quota::with_period(Duration::from_secs(3600))
-            .unwrap()
-            .allow_burst(burst)
+        ::governor::Quota::with_period(Duration::from_secs(3600)).unwrap().allow_burst(burst)
     }
 
     #[test]
@@ -172,10 +165,7 @@ mod tests {
         let (taken, level) = take(1, 1);
         assert!(!taken && level.remaining() == 0);
         let wait = level.wait(1).unwrap();
-        assert!(
-            wait > Duration::from_secs(3590) && wait <= Duration::from_secs(3600),
-            "{wait:?}"
-        );
+        assert!(wait > Duration::from_secs(3590) && wait <= Duration::from_secs(3600), "{wait:?}");
         assert!(take(2, 3).0);
         assert_eq!(take(2, 4).1.wait(4), None);
         assert_eq!(store.limiter().len(), 2);

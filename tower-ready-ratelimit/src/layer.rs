@@ -17,10 +17,7 @@ pub struct RateLimitLayer<St: Store = MemoryStore> {
 impl<St: Store> RateLimitLayer<St> {
     /// A layer of this limiter.
     pub fn new(limiter: RateLimiter<St>) -> Self {
-        Self {
-            limiter,
-            condition: None,
-        }
+        Self { limiter, condition: None }
     }
 
     /// Lets all requests for which this does not hold pass by. Default: none.
@@ -45,10 +42,7 @@ impl<S, St: Store> Layer<S> for RateLimitLayer<St> {
 
 impl<St: Store> Clone for RateLimitLayer<St> {
     fn clone(&self) -> Self {
-        Self {
-            limiter: self.limiter.clone(),
-            condition: self.condition.clone(),
-        }
+        Self { limiter: self.limiter.clone(), condition: self.condition.clone() }
     }
 }
 

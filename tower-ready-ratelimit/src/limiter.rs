@@ -112,37 +112,24 @@ impl<St: Store> RateLimiter<St> {
     /// When there is no such policy with a quota, or the quota cannot be held.
     pub fn swap_quota(&self, policy: &str, quota: Quota) -> Result<(), ConfigError> {
         let failed = |kind| ConfigError::of_policy(kind, policy);
-        quota
-            .check()
-            .map_err(|error| failed(ConfigErrorKind::Quota(error)))?;
+        quota.check().map_err(|error| failed(ConfigErrorKind::Quota(error)))?;
         let rule = self.0.find(policy).map(|at| &self.0.rules[at]);
         let rule = rule.filter(|rule| rule.original.is_some());
-        rule.ok_or_else(|| failed(ConfigErrorKind::UnknownPolicy))?
-            .quota
-            .set(quota);
-        self.0.observer.on_event(&Event::Swapped {
-            policy,
-            quota: &quota,
-        });
+        rule.ok_or_else(|| failed(ConfigErrorKind::UnknownPolicy))?.quota.set(quota);
+        self.0.observer.on_event(&Event::Swapped { policy, quota: &quota });
         Ok(())
     }
 
     /// The bucket of the key that `write` writes, or none if there is no such policy.
     pub fn bucket(&self, policy: &str, write: impl FnOnce(&mut KeyBuf)) -> Option<Bucket<St>> {
         let rule = self.0.find(policy)?;
-        Some(Bucket {
-            limiter: self.0.clone(),
-            rule,
-            key: self.0.rules[rule].hash(write),
-        })
+        Some(Bucket { limiter: self.0.clone(), rule, key: self.0.rules[rule].hash(write) })
     }
 }
 
 impl<St: Store> Inner<St> {
     fn find(&self, policy: &str) -> Option<usize> {
-        self.rules
-            .iter()
-            .position(|rule| rule.policy.name == policy)
+        self.rules.iter().position(|rule| rule.policy.name == policy)
     }
 }
 
@@ -151,9 +138,7 @@ impl Bucket {
     #[must_use]
     pub fn level(&self) -> Level {
         let quota = self.rule().quota.get();
-        self.limiter
-            .store
-            .peek(Instant::now(), &self.demand(&quota, 0))
+        self.limiter.store.peek(Instant::now(), &self.demand(&quota, 0))
     }
 }
 
@@ -191,18 +176,11 @@ impl<St: Store> Bucket<St> {
 
     fn adjust(&self, units: u64, change: Change) {
         let quota = self.rule().quota.get();
-        self.limiter
-            .store
-            .adjust(Instant::now(), &self.demand(&quota, units), change);
+        self.limiter.store.adjust(Instant::now(), &self.demand(&quota, units), change);
     }
 
     fn demand<'a>(&self, quota: &'a Quota, units: u64) -> Demand<'a> {
-        Demand {
-            key: self.key,
-            quota,
-            units,
-            debt: self.rule().policy.debt,
-        }
+        Demand { key: self.key, quota, units, debt: self.rule().policy.debt }
     }
 
     fn rule(&self) -> &Rule {

@@ -35,12 +35,7 @@ impl LogRefusals {
         let now = Instant::now().as_nanos();
         let last = self.last.load(Relaxed);
         let is_time = last == 0 || now.saturating_sub(last) >= PAUSE;
-        if is_time
-            && self
-                .last
-                .compare_exchange(last, now, Relaxed, Relaxed)
-                .is_ok()
-        {
+        if is_time && self.last.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
             Some(self.suppressed.swap(0, Relaxed))
         } else {
             self.suppressed.fetch_add(1, Relaxed);
@@ -59,13 +54,7 @@ impl OnRateLimit for LogRefusals {
             return;
         };
         match event {
-            Event::Refused {
-                policy,
-                key,
-                retry_after,
-                reason,
-                shadow,
-            } => tracing::warn!(
+            Event::Refused { policy, key, retry_after, reason, shadow } => tracing::warn!(
                 target: "tower_ready_ratelimit",
                 policy,
                 %key,

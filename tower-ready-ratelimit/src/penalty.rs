@@ -41,10 +41,7 @@ impl Penalty {
     /// The wait of the first refusal, doubled by each further one, up to a hundred times as long.
     #[must_use]
     pub const fn first(first: Duration) -> Self {
-        Self {
-            first,
-            longest: first.saturating_mul(100),
-        }
+        Self { first, longest: first.saturating_mul(100) }
     }
 
     /// The longest wait, and the time until all is forgiven. Default: a hundred times the first.
@@ -62,60 +59,46 @@ impl Penalty {
     }
 
     fn wait(&self, strikes: u32) -> Duration {
-        let doubled = 1u32
-            .checked_shl(strikes.saturating_sub(1))
-            .unwrap_or(u32::MAX);
+        let doubled = 1u32.checked_shl(strikes.saturating_sub(1)).unwrap_or(u32::MAX);
         self.first.saturating_mul(doubled).min(self.longest)
     }
 }
 
 impl Penalties {
     pub(crate) fn new(penalty: Penalty, keys: usize) -> Self {
-        Self {
-            table: Table::new(keys),
-            penalty,
-        }
+        Self { table: Table::new(keys), penalty }
     }
 
     /// How much longer a key is shut out, if it is.
     pub(crate) fn remaining(&self, key: KeyHash, now: Instant) -> Option<Duration> {
-        let state = self
-            .table
-            .with(key, now.as_nanos(), Overflow::Refuse, |place| {
-                place.map_or(Span::ZERO, |place| place.full)
-            });
-        self.until(state)
-            .map(|until| until.since(now))
-            .filter(|left| !left.is_zero())
+        let state = self.table.with(key, now.as_nanos(), Overflow::Refuse, |place| {
+            place.map_or(Span::ZERO, |place| place.full)
+        });
+        self.until(state).map(|until| until.since(now)).filter(|left| !left.is_zero())
     }
 
     /// Notes a refusal that would have had the key wait so long, and tells how long it has to.
     ///
     /// A key for which the table has no room goes without a penalty, never without its quota.
     pub(crate) fn strike(&self, key: KeyHash, now: Instant, wait: Duration) -> Duration {
-        self.table
-            .with(key, now.as_nanos(), Overflow::Refuse, |place| {
-                let Some(mut place) = place else { return wait };
-                let forgiven = place.full.nanos <= now.as_nanos();
-                let strikes = if forgiven { 0 } else { place.full.part };
-                let strikes = (strikes + 1).min(32);
-                let wait = wait.max(self.penalty.wait(strikes));
-                let forgiven_at = now + wait + self.penalty.longest;
-                place.write(Span {
-                    nanos: forgiven_at.as_nanos(),
-                    part: strikes,
-                });
-                wait
-            })
+        self.table.with(key, now.as_nanos(), Overflow::Refuse, |place| {
+            let Some(mut place) = place else { return wait };
+            let forgiven = place.full.nanos <= now.as_nanos();
+            let strikes = if forgiven { 0 } else { place.full.part };
+            let strikes = (strikes + 1).min(32);
+            let wait = wait.max(self.penalty.wait(strikes));
+            let forgiven_at = now + wait + self.penalty.longest;
+            place.write(Span { nanos: forgiven_at.as_nanos(), part: strikes });
+            wait
+        })
     }
 
     pub(crate) fn forgive(&self, key: KeyHash, now: Instant) {
-        self.table
-            .with(key, now.as_nanos(), Overflow::Refuse, |place| {
-                if let Some(mut place) = place {
-                    place.write(Span::ZERO);
-                }
-            });
+        self.table.with(key, now.as_nanos(), Overflow::Refuse, |place| {
+            if let Some(mut place) = place {
+                place.write(Span::ZERO);
+            }
+        });
     }
 
     fn until(&self, state: Span) -> Option<Instant> {
@@ -151,10 +134,7 @@ mod tests {
     fn a_penalty_is_never_shorter_than_the_quota_wants() {
         let penalties = Penalties::new(Penalty::first(SECOND), 16);
         let now = Instant::from_nanos(1);
-        assert_eq!(
-            penalties.strike(KeyHash::from_bits(7), now, 9 * SECOND),
-            9 * SECOND
-        );
+        assert_eq!(penalties.strike(KeyHash::from_bits(7), now, 9 * SECOND), 9 * SECOND);
     }
 
     #[test]

@@ -26,10 +26,7 @@ const ZERO: u64 = 0;
 
 impl Permits {
     pub(crate) fn new(each: u32, keys: usize) -> Self {
-        Self {
-            table: Table::new(keys),
-            each,
-        }
+        Self { table: Table::new(keys), each }
     }
 
     pub(crate) const fn each(&self) -> u32 {
@@ -43,45 +40,31 @@ impl Permits {
             let mut place = place?;
             let taken = place.full.nanos + 1;
             let left = u64::from(self.each).checked_sub(taken)?;
-            place.write(Span {
-                nanos: taken,
-                part: 0,
-            });
-            let permit = Permit {
-                permits: Arc::clone(self),
-                key,
-            };
+            place.write(Span { nanos: taken, part: 0 });
+            let permit = Permit { permits: Arc::clone(self), key };
             Some((permit, left as u32))
         })
     }
 
     pub(crate) fn in_flight(&self, key: KeyHash) -> u64 {
-        self.table.with(key, ZERO, Overflow::Refuse, |place| {
-            place.map_or(0, |place| place.full.nanos)
-        })
+        self.table
+            .with(key, ZERO, Overflow::Refuse, |place| place.map_or(0, |place| place.full.nanos))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.permits
-            .table
-            .with(self.key, ZERO, Overflow::Refuse, |place| {
-                if let Some(mut place) = place {
-                    place.write(Span {
-                        nanos: place.full.nanos.saturating_sub(1),
-                        part: 0,
-                    });
-                }
-            });
+        self.permits.table.with(self.key, ZERO, Overflow::Refuse, |place| {
+            if let Some(mut place) = place {
+                place.write(Span { nanos: place.full.nanos.saturating_sub(1), part: 0 });
+            }
+        });
     }
 }
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Permit").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -92,10 +75,7 @@ mod tests {
     #[test]
     fn a_permit_is_given_back_when_it_is_dropped() {
         let permits = Arc::new(Permits::new(2, 16));
-        let (alice, bob) = (
-            KeyHash::from_bits(1 << 64 | 1),
-            KeyHash::from_bits(2 << 64 | 2),
-        );
+        let (alice, bob) = (KeyHash::from_bits(1 << 64 | 1), KeyHash::from_bits(2 << 64 | 2));
         let first = permits.acquire(alice).unwrap();
         let second = permits.acquire(alice).unwrap();
         assert_eq!((first.1, second.1), (1, 0));

@@ -23,10 +23,7 @@ pub trait Plans: Send + Sync + 'static {
 }
 
 /// What is known of the plan of a request.
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a limiter has to know what to do with each"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a limiter has to know what to do with each")]
 pub enum Planned {
     /// This quota.
     Quota(Quota),
@@ -90,11 +87,7 @@ where
         Self {
             name,
             fetch,
-            cache: Arc::new(Cache {
-                plans: Mutex::default(),
-                lifetime,
-                capacity: capacity.max(1),
-            }),
+            cache: Arc::new(Cache { plans: Mutex::default(), lifetime, capacity: capacity.max(1) }),
         }
     }
 }
@@ -126,10 +119,7 @@ where
 impl<K: Eq + Hash> Cache<K> {
     fn get(&self, name: &K, now: Instant) -> Option<Option<Quota>> {
         let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        plans
-            .get(name)
-            .filter(|(_, until)| *until > now)
-            .map(|(plan, _)| *plan)
+        plans.get(name).filter(|(_, until)| *until > now).map(|(plan, _)| *plan)
     }
 
     fn put(&self, name: K, plan: Option<Quota>, now: Instant) {
@@ -174,21 +164,14 @@ mod tests {
 
     #[test]
     fn a_cache_holds_no_more_than_it_may() {
-        let cache = Cache {
-            plans: Mutex::default(),
-            lifetime: Duration::from_secs(1),
-            capacity: 4,
-        };
+        let cache =
+            Cache { plans: Mutex::default(), lifetime: Duration::from_secs(1), capacity: 4 };
         let start = Instant::from_nanos(1);
         for name in 0..100 {
             cache.put(name, Some(Quota::per_second(name)), start);
             assert!(cache.plans.lock().unwrap().len() <= 4);
             assert_eq!(cache.get(&name, start), Some(Some(Quota::per_second(name))));
         }
-        assert_eq!(
-            cache.get(&99, start + Duration::from_secs(1)),
-            None,
-            "it is old by then"
-        );
+        assert_eq!(cache.get(&99, start + Duration::from_secs(1)), None, "it is old by then");
     }
 }

@@ -91,11 +91,7 @@ impl Quota {
     pub const fn new(count: u64, period: Duration) -> Self {
         // A period that does not fit is refused by the check, as zero is.
         let nanos = period.as_nanos();
-        let period = if nanos > u64::MAX as u128 {
-            0
-        } else {
-            nanos as u64
-        };
+        let period = if nanos > u64::MAX as u128 { 0 } else { nanos as u64 };
         Self::compile(count, count, period)
     }
 
@@ -154,12 +150,7 @@ impl Quota {
 
     /// The quota that [`parts`](Self::parts) took apart.
     pub(crate) const fn from_parts(count: u64, burst: u64, period: u64, rate: Rate) -> Self {
-        Self {
-            count,
-            burst,
-            period,
-            rate,
-        }
+        Self { count, burst, period, rate }
     }
 
     pub(crate) const fn rate(&self) -> &Rate {
@@ -174,21 +165,13 @@ impl Quota {
     ///
     /// Constant, so that it costs nothing when a closure returns one of a few quotas per request.
     const fn compile(count: u64, burst: u64, period: u64) -> Self {
-        let mut quota = Self {
-            count,
-            burst,
-            period,
-            rate: Rate::NEVER,
-        };
+        let mut quota = Self { count, burst, period, rate: Rate::NEVER };
         if quota.check().is_ok() {
             let gcd = gcd(period, count);
             let (period, den) = (period / gcd, count / gcd);
             let tolerance = burst as u128 * period as u128;
             quota.rate = Rate {
-                step: Span {
-                    nanos: period / den,
-                    part: (period % den) as u32,
-                },
+                step: Span { nanos: period / den, part: (period % den) as u32 },
                 tolerance: Span {
                     nanos: (tolerance / den as u128) as u64,
                     part: (tolerance % den as u128) as u32,
@@ -201,11 +184,8 @@ impl Quota {
 }
 
 impl Rate {
-    const NEVER: Self = Self {
-        step: Span { nanos: 0, part: 0 },
-        tolerance: Span { nanos: 0, part: 0 },
-        den: 0,
-    };
+    const NEVER: Self =
+        Self { step: Span { nanos: 0, part: 0 }, tolerance: Span { nanos: 0, part: 0 }, den: 0 };
 }
 
 const fn gcd(mut a: u64, mut b: u64) -> u64 {
@@ -245,10 +225,7 @@ mod tests {
     fn a_rate_that_does_not_divide_its_period_is_kept_as_a_fraction() {
         assert_eq!(step(Quota::per_second(3)), (333_333_333, 1, 3));
         assert_eq!(step(Quota::per_second(4)), (250_000_000, 0, 1));
-        assert_eq!(
-            step(Quota::per_second(1_000_007)),
-            (999, 993_007, 1_000_007)
-        );
+        assert_eq!(step(Quota::per_second(1_000_007)), (999, 993_007, 1_000_007));
         assert_eq!(step(Quota::per_second(10_000_000_000)), (0, 1, 10));
         assert_eq!(step(Quota::per_day(7)), (12_342_857_142_857, 1, 7));
     }
@@ -256,21 +233,9 @@ mod tests {
     #[test]
     fn the_tolerance_is_that_of_a_whole_burst() {
         let quota = Quota::per_second(3);
-        assert_eq!(
-            quota.rate.tolerance,
-            Span {
-                nanos: 1_000_000_000,
-                part: 0
-            }
-        );
+        assert_eq!(quota.rate.tolerance, Span { nanos: 1_000_000_000, part: 0 });
         let quota = quota.burst(4);
-        assert_eq!(
-            quota.rate.tolerance,
-            Span {
-                nanos: 1_333_333_333,
-                part: 1
-            }
-        );
+        assert_eq!(quota.rate.tolerance, Span { nanos: 1_333_333_333, part: 1 });
     }
 
     #[test]
@@ -280,10 +245,7 @@ mod tests {
             (Quota::per_second(1).burst(0), QuotaError::ZeroBurst),
             (Quota::new(1, Duration::ZERO), QuotaError::Period),
             (Quota::new(1, Duration::MAX), QuotaError::Period),
-            (
-                Quota::new(1, Duration::from_secs(1 << 31)),
-                QuotaError::TooLong,
-            ),
+            (Quota::new(1, Duration::from_secs(1 << 31)), QuotaError::TooLong),
             (Quota::per_day(1).burst(10_000), QuotaError::TooLong),
             (Quota::per_second(20_000_003), QuotaError::TooFine),
             (Quota::per_second(u64::MAX), QuotaError::TooFine),

@@ -54,14 +54,10 @@ impl Rule {
             quota: original.map_or_else(QuotaCell::default, QuotaCell::new),
             original,
             permits,
-            penalties: policy
-                .penalty
-                .map(|penalty| Penalties::new(penalty, SIDE_KEYS)),
+            penalties: policy.penalty.map(|penalty| Penalties::new(penalty, SIDE_KEYS)),
             counters: Counters::default(),
             #[cfg(feature = "delay")]
-            lines: policy
-                .delay
-                .map(|longest| Arc::new(crate::delay::Lines::new(longest))),
+            lines: policy.delay.map(|longest| Arc::new(crate::delay::Lines::new(longest))),
             policy,
         }
     }
@@ -95,11 +91,7 @@ impl Rule {
     /// The quota of a request, or the plan that has to be fetched first.
     #[inline]
     pub(crate) fn quota_of(&self, head: &Head<'_>, now: Instant) -> Result<Quota, Fetch> {
-        let planned = self
-            .policy
-            .plans
-            .as_ref()
-            .map(|plans| plans.quota(head, now));
+        let planned = self.policy.plans.as_ref().map(|plans| plans.quota(head, now));
         match planned {
             None | Some(Planned::Default) => Ok(self.quota.get()),
             Some(Planned::Quota(quota)) => Ok(quota),

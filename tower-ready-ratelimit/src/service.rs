@@ -34,11 +34,7 @@ impl<S, St: Store> RateLimitService<S, St> {
         limiter: RateLimiter<St>,
         condition: Option<Predicate>,
     ) -> Self {
-        Self {
-            inner,
-            limiter,
-            condition,
-        }
+        Self { inner, limiter, condition }
     }
 
     /// The inner service.
@@ -80,11 +76,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let head = Head::of(&request);
         let passes_by = self.condition.as_ref().is_some_and(|holds| !holds(&head));
-        let decided = if passes_by {
-            Ok(())
-        } else {
-            self.limiter.0.decide(&head)
-        };
+        let decided = if passes_by { Ok(()) } else { self.limiter.0.decide(&head) };
         match decided {
             Ok(()) => RateLimitFuture::bare(self.inner.call(request)),
             Err(step) => self.call_decided(request, step),
@@ -99,11 +91,9 @@ impl<S, St: Store> RateLimitService<S, St> {
         S: Service<Request<B>> + Clone,
     {
         match step {
-            Step::Pass(Pass {
-                lines,
-                after: None,
-                decision: None,
-            }) => RateLimitFuture::plain(self.inner.call(request), lines),
+            Step::Pass(Pass { lines, after: None, decision: None }) => {
+                RateLimitFuture::plain(self.inner.call(request), lines)
+            }
             Step::Pass(pass) => RateLimitFuture::pass(&mut self.inner, request, pass),
             Step::Refuse(refusal) => {
                 // The inner service made itself ready for a request that will not come; a clone

@@ -48,32 +48,18 @@ fn get(uri: &str) -> Request<()> {
 const A: &str = "http://a.example/x";
 
 fn pace(wait: u64) -> Pace {
-    Pace::new(Quota::per_second(10).burst(2))
-        .unwrap()
-        .longest_wait(Duration::from_secs(wait))
+    Pace::new(Quota::per_second(10).burst(2)).unwrap().longest_wait(Duration::from_secs(wait))
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_wait_for_their_turn() {
     let (pace, upstream, start) = (pace(1), Upstream::default(), Instant::now());
     for millis in [0, 0, 100, 200, 300] {
-        assert_eq!(
-            call(&pace, &upstream, get(A)).await.status(),
-            StatusCode::OK
-        );
+        assert_eq!(call(&pace, &upstream, get(A)).await.status(), StatusCode::OK);
         assert_eq!(start.elapsed().as_millis(), millis);
     }
-    assert_eq!(
-        call(&pace, &upstream, get("http://b.example/"))
-            .await
-            .status(),
-        StatusCode::OK
-    );
-    assert_eq!(
-        start.elapsed().as_millis(),
-        300,
-        "another authority has its own bucket"
-    );
+    assert_eq!(call(&pace, &upstream, get("http://b.example/")).await.status(), StatusCode::OK);
+    assert_eq!(start.elapsed().as_millis(), 300, "another authority has its own bucket");
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,24 +79,15 @@ async fn an_upstream_that_asks_for_time_gets_it() {
     ] {
         let (pace, upstream) = (pace(5), Upstream::default().will(status, headers));
         let start = Instant::now();
-        assert_eq!(
-            call(&pace, &upstream, get(A)).await.status().as_u16(),
-            status
-        );
-        assert_eq!(
-            call(&pace, &upstream, get(A)).await.status(),
-            StatusCode::OK
-        );
+        assert_eq!(call(&pace, &upstream, get(A)).await.status().as_u16(), status);
+        assert_eq!(call(&pace, &upstream, get(A)).await.status(), StatusCode::OK);
         assert_eq!(start.elapsed().as_secs(), 3, "{status} {headers:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_turn_comes_too_late_is_answered_here() {
-    let (pace, upstream) = (
-        pace(5),
-        Upstream::default().will(429, &[("retry-after", "30")]),
-    );
+    let (pace, upstream) = (pace(5), Upstream::default().will(429, &[("retry-after", "30")]));
     let start = Instant::now();
     call(&pace, &upstream, get(A)).await;
     let answer = call(&pace, &upstream, get(A)).await;
@@ -123,32 +100,20 @@ async fn a_call_whose_turn_comes_too_late_is_answered_here() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_beyond_a_deadline() {
-    let (pace, upstream) = (
-        pace(5),
-        Upstream::default().will(429, &[("retry-after", "2")]),
-    );
+    let (pace, upstream) = (pace(5), Upstream::default().will(429, &[("retry-after", "2")]));
     call(&pace, &upstream, get(A)).await;
     let mut request = get(A);
     let deadline = tower_ready_core::Instant::now() + Duration::from_secs(1);
     request.extensions_mut().insert(Deadline::at(deadline));
-    assert_eq!(
-        call(&pace, &upstream, request).await.status(),
-        StatusCode::TOO_MANY_REQUESTS
-    );
+    assert_eq!(call(&pace, &upstream, request).await.status(), StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upstream_is_not_believed_for_ever() {
     let upstream = Upstream::default().will(429, &[("retry-after", "999999999")]);
-    let (pace, start) = (
-        pace(10).longest_pause(Duration::from_secs(7)),
-        Instant::now(),
-    );
+    let (pace, start) = (pace(10).longest_pause(Duration::from_secs(7)), Instant::now());
     call(&pace, &upstream, get(A)).await;
-    assert_eq!(
-        call(&pace, &upstream, get(A)).await.status(),
-        StatusCode::OK
-    );
+    assert_eq!(call(&pace, &upstream, get(A)).await.status(), StatusCode::OK);
     assert_eq!(start.elapsed().as_secs(), 7);
 }
 

@@ -18,18 +18,11 @@ use tower_ready_testing::{
 fn generous(fields: Fields) -> RateLimiter {
     let key = key::header(HeaderName::from_static("x-caller"));
     let policy = Policy::new("caller", Quota::per_second(1_000_000)).key(key);
-    RateLimiter::builder()
-        .keys(100)
-        .policy(policy)
-        .fields(fields)
-        .build()
-        .unwrap()
+    RateLimiter::builder().keys(100).policy(policy).fields(fields).build().unwrap()
 }
 
 fn spent() -> RateLimiter {
-    let limiter = RateLimiter::builder()
-        .keys(100)
-        .policy(Policy::new("all", Quota::per_hour(1)));
+    let limiter = RateLimiter::builder().keys(100).policy(Policy::new("all", Quota::per_hour(1)));
     let limiter = limiter.build().unwrap();
     limiter.bucket("all", |_| {}).unwrap().charge(1);
     limiter
@@ -65,25 +58,17 @@ async fn so_it_is_with_permits_and_reservations() {
 fn call(limiter: &RateLimiter, header: bool) -> alloc::Allocations {
     let inner = service_fn(|_: Request<()>| {
         let mut response = Response::new(Full::new(Bytes::from_static(b"ok")));
-        response
-            .headers_mut()
-            .insert("content-type", http::HeaderValue::from_static("text/plain"));
+        response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/plain"));
         std::future::ready(Ok::<_, ()>(response))
     });
     let mut service = limiter.layer().layer(inner);
     let mut once = || {
         let mut request = Request::new(());
-        request
-            .headers_mut()
-            .insert("x-caller", http::HeaderValue::from_static("alice"));
+        request.headers_mut().insert("x-caller", http::HeaderValue::from_static("alice"));
         let (_, allocations) = alloc::counted(|| {
             let mut future = pin!(service.call(request));
-            let polled = future
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()));
-            let Poll::Ready(Ok(response)) = polled else {
-                panic!("it waits")
-            };
+            let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let Poll::Ready(Ok(response)) = polled else { panic!("it waits") };
             assert_eq!(response.headers().contains_key("ratelimit"), header);
             response
         });

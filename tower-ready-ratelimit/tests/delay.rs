@@ -15,14 +15,8 @@ use tower_ready_ratelimit::{Policy, Quota, RateLimiter, key};
 const CALLER: HeaderName = HeaderName::from_static("x-caller");
 
 fn limiter(quota: Quota, longest: Duration) -> RateLimiter {
-    let policy = Policy::new("caller", quota)
-        .key(key::header(CALLER))
-        .delay(longest);
-    RateLimiter::builder()
-        .keys(100)
-        .policy(policy)
-        .build()
-        .unwrap()
+    let policy = Policy::new("caller", quota).key(key::header(CALLER)).delay(longest);
+    RateLimiter::builder().keys(100).policy(policy).build().unwrap()
 }
 
 async fn call(limiter: RateLimiter, caller: &'static str) -> StatusCode {
@@ -30,9 +24,7 @@ async fn call(limiter: RateLimiter, caller: &'static str) -> StatusCode {
         ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
     });
     let mut request = Request::new(());
-    request
-        .headers_mut()
-        .insert(CALLER, HeaderValue::from_static(caller));
+    request.headers_mut().insert(CALLER, HeaderValue::from_static(caller));
     let mut service = limiter.layer().layer(inner);
     let response = service.ready().await.unwrap().call(request).await.unwrap();
     response.status()
@@ -60,10 +52,7 @@ async fn callers_are_served_in_turn_at_the_rate_of_the_quota() {
     let mut sorted = answers.clone();
     sorted.sort_unstable_by_key(|answer| (answer.1, answer.0));
     assert_eq!(
-        sorted
-            .iter()
-            .map(|(number, millis, _)| (*number, *millis))
-            .collect::<Vec<_>>(),
+        sorted.iter().map(|(number, millis, _)| (*number, *millis)).collect::<Vec<_>>(),
         [(0, 0), (1, 0), (2, 100), (3, 200), (4, 300), (5, 400)],
     );
     assert!(answers.iter().all(|answer| answer.2 == StatusCode::OK));
@@ -73,10 +62,7 @@ async fn callers_are_served_in_turn_at_the_rate_of_the_quota() {
 async fn who_would_wait_too_long_is_refused_at_once() {
     let limiter = limiter(Quota::per_second(10).burst(1), Duration::from_millis(250));
     let answers = send(&limiter, 5).await.join_all().await;
-    let refused: Vec<_> = answers
-        .iter()
-        .filter(|answer| answer.2 != StatusCode::OK)
-        .collect();
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.2 != StatusCode::OK).collect();
     assert_eq!(refused.len(), 2);
     assert!(refused.iter().all(|(number, millis, status)| {
         *number >= 3 && *millis == 0 && *status == StatusCode::TOO_MANY_REQUESTS
@@ -96,16 +82,8 @@ async fn whoever_leaves_gives_its_place_to_those_behind() {
     first.abort();
     assert!(first.await.is_err());
     assert_eq!(second.await.unwrap(), StatusCode::OK);
-    assert!(
-        start.elapsed() <= Duration::from_millis(102),
-        "{:?}",
-        start.elapsed()
-    );
-    assert_eq!(
-        call(limiter.clone(), "bob").await,
-        StatusCode::OK,
-        "others do not wait"
-    );
+    assert!(start.elapsed() <= Duration::from_millis(102), "{:?}", start.elapsed());
+    assert_eq!(call(limiter.clone(), "bob").await, StatusCode::OK, "others do not wait");
 }
 
 #[tokio::test(start_paused = true)]

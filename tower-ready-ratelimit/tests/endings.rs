@@ -12,11 +12,7 @@ const CALLER: HeaderName = HeaderName::from_static("x-caller");
 
 fn limiter(policy: Policy) -> RateLimiter {
     let policy = policy.key(key::header(CALLER));
-    RateLimiter::builder()
-        .keys(1_000)
-        .policy(policy)
-        .build()
-        .unwrap()
+    RateLimiter::builder().keys(1_000).policy(policy).build().unwrap()
 }
 
 fn alice(call: Call) -> Call {
@@ -24,11 +20,7 @@ fn alice(call: Call) -> Call {
 }
 
 fn remaining(limiter: &RateLimiter, policy: &str) -> u64 {
-    limiter
-        .bucket(policy, |key| key.put(b"alice"))
-        .unwrap()
-        .level()
-        .remaining()
+    limiter.bucket(policy, |key| key.put(b"alice")).unwrap().level().remaining()
 }
 
 #[track_caller]
@@ -38,9 +30,7 @@ fn assert_refused(reply: &Reply) {
 
 async fn login(server: &Server, good: bool) -> Reply {
     let denied = Call::fail(StatusCode::UNAUTHORIZED, 16, "who?");
-    server
-        .call(alice(if good { Call::ok() } else { denied }))
-        .await
+    server.call(alice(if good { Call::ok() } else { denied })).await
 }
 
 each_host! {

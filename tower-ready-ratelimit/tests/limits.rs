@@ -9,11 +9,7 @@ use tower_ready_testing::{Call, Reply, Route, Server, each_host};
 const CALLER: HeaderName = HeaderName::from_static("x-caller");
 
 fn limiter(policy: Policy) -> RateLimiter {
-    RateLimiter::builder()
-        .keys(1_000)
-        .policy(policy)
-        .build()
-        .unwrap()
+    RateLimiter::builder().keys(1_000).policy(policy).build().unwrap()
 }
 
 fn hourly(count: u64) -> Policy {
@@ -232,11 +228,7 @@ each_host! {
 /// `Retry-After`, `t`, `RetryInfo` and the pushback agree.
 #[track_caller]
 fn assert_refused_until_the_same_time(server: &Server, reply: &Reply, limit: &str) {
-    let seconds: u64 = limit
-        .strip_prefix(r#""caller";r=0;t="#)
-        .unwrap()
-        .parse()
-        .unwrap();
+    let seconds: u64 = limit.strip_prefix(r#""caller";r=0;t="#).unwrap().parse().unwrap();
     assert!((3_590..=3_600).contains(&seconds), "{limit}");
     if let Some(pushback) = reply.header("grpc-retry-pushback-ms") {
         let millis: u64 = pushback.parse().unwrap();
@@ -251,12 +243,7 @@ fn assert_refused_until_the_same_time(server: &Server, reply: &Reply, limit: &st
         let problem = reply.problem();
         assert_eq!(problem["violated-policies"], serde_json::json!(["caller"]));
         assert_eq!(problem["status"], 429);
-        assert!(
-            problem["type"]
-                .as_str()
-                .unwrap()
-                .ends_with("#quota-exceeded")
-        );
+        assert!(problem["type"].as_str().unwrap().ends_with("#quota-exceeded"));
     }
     let _ = server;
 }

@@ -13,10 +13,8 @@ use tower_ready_ratelimit::{
 
 fn refused(policies: Vec<Policy>) -> (ConfigErrorKind, String) {
     let builder = RateLimiter::builder().keys(10);
-    let error = policies
-        .into_iter()
-        .fold(builder, |builder, policy| builder.policy(policy))
-        .build();
+    let error =
+        policies.into_iter().fold(builder, |builder, policy| builder.policy(policy)).build();
     let error = error.unwrap_err();
     (error.kind().clone(), error.to_string())
 }
@@ -31,21 +29,9 @@ fn settings_that_cannot_work_are_refused_with_their_name_and_a_fix() {
     let named = |number: u32| Policy::new(format!("p{number}"), Quota::per_second(1));
     for (policies, kind, words) in [
         (vec![], ConfigErrorKind::NoPolicy, "add one"),
-        (
-            (0..9).map(named).collect(),
-            ConfigErrorKind::TooManyPolicies,
-            "second limiter",
-        ),
-        (
-            vec![policy(), policy()],
-            ConfigErrorKind::DuplicateName,
-            "rename",
-        ),
-        (
-            vec![Policy::new("a b", Quota::per_second(1))],
-            ConfigErrorKind::Name,
-            "choose another",
-        ),
+        ((0..9).map(named).collect(), ConfigErrorKind::TooManyPolicies, "second limiter"),
+        (vec![policy(), policy()], ConfigErrorKind::DuplicateName, "rename"),
+        (vec![Policy::new("a b", Quota::per_second(1))], ConfigErrorKind::Name, "choose another"),
         (
             vec![Policy::new("a", Quota::per_second(0))],
             ConfigErrorKind::Quota(QuotaError::ZeroCount),
@@ -56,11 +42,7 @@ fn settings_that_cannot_work_are_refused_with_their_name_and_a_fix() {
             ConfigErrorKind::Quota(QuotaError::ZeroBurst),
             "burst is zero",
         ),
-        (
-            vec![Policy::concurrent("a", 0)],
-            ConfigErrorKind::NoPermits,
-            "at least one",
-        ),
+        (vec![Policy::concurrent("a", 0)], ConfigErrorKind::NoPermits, "at least one"),
         (
             vec![Policy::concurrent("a", 1).cost(|_| 2)],
             ConfigErrorKind::PermitsOnly,
@@ -82,23 +64,14 @@ fn settings_that_cannot_work_are_refused_with_their_name_and_a_fix() {
         assert!(text.contains(words), "{text}");
     }
     assert!(matches!(
-        RateLimiter::builder()
-            .keys(0)
-            .policy(policy())
-            .build()
-            .unwrap_err()
-            .kind(),
+        RateLimiter::builder().keys(0).policy(policy()).build().unwrap_err().kind(),
         ConfigErrorKind::Capacity
     ));
 }
 
 #[test]
 fn a_swap_is_checked_as_a_setting_is() {
-    let limiter = RateLimiter::builder()
-        .keys(10)
-        .policy(policy())
-        .build()
-        .unwrap();
+    let limiter = RateLimiter::builder().keys(10).policy(policy()).build().unwrap();
     assert!(limiter.swap_quota("nobody", Quota::per_second(1)).is_err());
     assert!(limiter.swap_quota("caller", Quota::per_second(0)).is_err());
     assert!(limiter.swap_quota("caller", Quota::per_second(9)).is_ok());
@@ -112,26 +85,16 @@ fn limiters_may_share_a_store() {
     let secret = tower_ready_ratelimit::Secret::new([7; 16]);
     let limiter = || {
         let policy = Policy::new("all", Quota::per_hour(5));
-        let builder = RateLimiter::builder()
-            .policy(policy)
-            .with_store(store.clone());
+        let builder = RateLimiter::builder().policy(policy).with_store(store.clone());
         builder.secret(secret).build().unwrap()
     };
     limiter().bucket("all", |_| {}).unwrap().charge(2);
-    assert_eq!(
-        limiter().bucket("all", |_| {}).unwrap().level().remaining(),
-        3
-    );
+    assert_eq!(limiter().bucket("all", |_| {}).unwrap().level().remaining(), 3);
 }
 
 #[tokio::test]
 async fn a_handler_sees_the_decision_and_its_caller_too() {
-    let limiter = RateLimiter::builder()
-        .keys(10)
-        .policy(policy())
-        .expose(true)
-        .build()
-        .unwrap();
+    let limiter = RateLimiter::builder().keys(10).policy(policy()).expose(true).build().unwrap();
     let mut service = limiter.layer().layer(service_fn(|request: Request<()>| {
         let decision = Decision::of(request.extensions()).unwrap();
         assert!(decision.passed());
@@ -154,41 +117,19 @@ async fn a_handler_says_what_its_work_has_cost() {
         .cost(|_: &Head<'_>| 100)
         .settle(tower_ready_ratelimit::Settle::Usage)
         .debt(500);
-    let limiter = RateLimiter::builder()
-        .keys(10)
-        .policy(tokens)
-        .build()
-        .unwrap();
+    let limiter = RateLimiter::builder().keys(10).policy(tokens).build().unwrap();
     let mut service = limiter.layer().layer(service_fn(|request: Request<()>| {
         request.extensions().get::<Usage>().unwrap().add(700);
         ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
     }));
-    let remaining = || {
-        limiter
-            .bucket("tokens", |_| {})
-            .unwrap()
-            .level()
-            .remaining()
-    };
+    let remaining = || limiter.bucket("tokens", |_| {}).unwrap().level().remaining();
     for left in [300, 0] {
-        let response = service
-            .ready()
-            .await
-            .unwrap()
-            .call(Request::new(()))
-            .await
-            .unwrap();
+        let response = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
         assert!(response.status().is_success());
         drop(response);
         assert_eq!(remaining(), left);
     }
-    let response = service
-        .ready()
-        .await
-        .unwrap()
-        .call(Request::new(()))
-        .await
-        .unwrap();
+    let response = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
     assert_eq!(response.status(), 429, "it is in debt");
 }
 

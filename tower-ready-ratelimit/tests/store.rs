@@ -50,11 +50,7 @@ impl Store for Distant {
                 Poll::Pending
             })
             .await;
-            if fails {
-                Err(StoreError::new("the wire is cut"))
-            } else {
-                Ok(answer)
-            }
+            if fails { Err(StoreError::new("the wire is cut")) } else { Ok(answer) }
         }))
     }
 
@@ -65,10 +61,7 @@ impl Store for Distant {
 
 fn limiter(count: u64) -> (RateLimiter<Distant>, Arc<AtomicBool>) {
     let fails = Arc::new(AtomicBool::new(false));
-    let store = Distant {
-        near: MemoryStore::new(100).unwrap(),
-        fails: Arc::clone(&fails),
-    };
+    let store = Distant { near: MemoryStore::new(100).unwrap(), fails: Arc::clone(&fails) };
     let builder = RateLimiter::builder().with_store(store);
     let builder = builder
         .policy(Policy::new("all", Quota::per_hour(count)))

@@ -22,15 +22,11 @@ pin_project! {
 
 impl<B> ShedBody<B> {
     pub(crate) const fn inner(body: GuardedBody<B, Slot>) -> Self {
-        Self {
-            body: AnswerBody::inner(body),
-        }
+        Self { body: AnswerBody::inner(body) }
     }
 
     pub(crate) fn full(bytes: Bytes) -> Self {
-        Self {
-            body: AnswerBody::full(bytes),
-        }
+        Self { body: AnswerBody::full(bytes) }
     }
 }
 

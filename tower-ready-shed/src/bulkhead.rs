@@ -182,9 +182,7 @@ impl Inner {
     #[cold]
     fn adjust(&self, limit: u32) {
         self.gate.set_limit(limit);
-        self.observer.on_event(&Event::Adjusted {
-            limit: limit as usize,
-        });
+        self.observer.on_event(&Event::Adjusted { limit: limit as usize });
     }
 
     /// The answer to a request that is turned away.

@@ -50,32 +50,17 @@ where
 {
     #[inline(always)]
     pub(crate) fn call(service: &mut S, request: Request<Q>, slot: Slot) -> Self {
-        Self {
-            kind: call(service, request, slot),
-        }
+        Self { kind: call(service, request, slot) }
     }
 
     #[cold]
     pub(crate) fn wait(bulkhead: Bulkhead, service: S, request: Request<Q>, wait: Wait) -> Self {
-        let held = Box::new(Held {
-            wait,
-            bulkhead,
-            service,
-            request,
-        });
-        Self {
-            kind: Kind::Waiting {
-                waiting: Waiting(Some(held)),
-            },
-        }
+        let held = Box::new(Held { wait, bulkhead, service, request });
+        Self { kind: Kind::Waiting { waiting: Waiting(Some(held)) } }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
-        Self {
-            kind: Kind::Answer {
-                response: Some(response),
-            },
-        }
+        Self { kind: Kind::Answer { response: Some(response) } }
     }
 }
 
@@ -85,9 +70,7 @@ where
     S: Service<Request<Q>>,
 {
     let method = request.method().clone();
-    Kind::Inner {
-        future: GuardedFuture::new(&method, service.call(request), slot),
-    }
+    Kind::Inner { future: GuardedFuture::new(&method, service.call(request), slot) }
 }
 
 impl<S, Q, B> Future for ShedFuture<S, Q>
@@ -124,9 +107,7 @@ where
                         Err(reason) => {
                             let priority = held.wait.priority;
                             let response = held.bulkhead.0.refuse(&held.request, priority, reason);
-                            Kind::Answer {
-                                response: Some(response),
-                            }
+                            Kind::Answer { response: Some(response) }
                         }
                     }
                 }

@@ -50,10 +50,7 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    pub(crate) const ALL: Self = Self {
-        low: 1_000,
-        normal: 1_000,
-    };
+    pub(crate) const ALL: Self = Self { low: 1_000, normal: 1_000 };
 
     /// At least one, so that no priority starves on an idle service.
     #[inline]
@@ -116,11 +113,7 @@ impl Gate {
             if taken(word) >= ceiling || waiting(word) > 0 {
                 return false;
             }
-            match self
-                .word
-                .0
-                .compare_exchange_weak(word, word + ONE_TAKEN, Acquire, Relaxed)
-            {
+            match self.word.0.compare_exchange_weak(word, word + ONE_TAKEN, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(changed) => word = changed,
             }
@@ -135,11 +128,7 @@ impl Gate {
             if waiting(word) > 0 {
                 return self.hand_over();
             }
-            match self
-                .word
-                .0
-                .compare_exchange_weak(word, word - ONE_TAKEN, Release, Relaxed)
-            {
+            match self.word.0.compare_exchange_weak(word, word - ONE_TAKEN, Release, Relaxed) {
                 Ok(_) => return,
                 Err(changed) => word = changed,
             }
@@ -205,11 +194,7 @@ impl Gate {
         let place = queue.push(priority, Arc::clone(&ticket), now, rule);
         self.word.0.fetch_add(ONE_WAITING, Relaxed);
         // Somebody may have given a slot back since the look above, and have seen nobody wait.
-        let granted = if is_next {
-            self.grant(&mut queue)
-        } else {
-            Vec::new()
-        };
+        let granted = if is_next { self.grant(&mut queue) } else { Vec::new() };
         drop(queue);
         wake(granted);
         wake(evicted);
@@ -221,11 +206,7 @@ impl Gate {
         let ceiling = self.ceiling(priority);
         let mut word = self.word.0.load(Relaxed);
         while taken(word) < ceiling {
-            match self
-                .word
-                .0
-                .compare_exchange_weak(word, word + ONE_TAKEN, Acquire, Relaxed)
-            {
+            match self.word.0.compare_exchange_weak(word, word + ONE_TAKEN, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(changed) => word = changed,
             }

@@ -13,10 +13,7 @@ pub(crate) struct Jitter {
 
 impl Jitter {
     pub(crate) fn new() -> Self {
-        Self {
-            state: RandomState::new(),
-            turn: AtomicU64::new(0),
-        }
+        Self { state: RandomState::new(), turn: AtomicU64::new(0) }
     }
 
     /// A random number from 0 to 1.

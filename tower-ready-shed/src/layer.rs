@@ -21,10 +21,7 @@ pub struct ShedLayer {
 impl ShedLayer {
     /// A layer of this bulkhead.
     pub const fn new(bulkhead: Bulkhead) -> Self {
-        Self {
-            bulkhead,
-            condition: None,
-        }
+        Self { bulkhead, condition: None }
     }
 
     /// Lets all requests for which this does not hold pass by. Default: none.

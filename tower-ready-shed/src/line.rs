@@ -69,11 +69,7 @@ pub(crate) enum State {
 
 impl Line {
     pub(crate) const fn new() -> Self {
-        Self {
-            waiting: BTreeMap::new(),
-            next: 0,
-            standing: None,
-        }
+        Self { waiting: BTreeMap::new(), next: 0, standing: None }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -85,8 +81,7 @@ impl Line {
     }
 
     fn is_overloaded(&self, now: Instant) -> bool {
-        self.standing
-            .is_some_and(|(since, time)| now.since(since) > time)
+        self.standing.is_some_and(|(since, time)| now.since(since) > time)
     }
 
     pub(crate) fn push(
@@ -96,20 +91,13 @@ impl Line {
         now: Instant,
         rule: &Rule,
     ) -> Place {
-        let time = if self.is_overloaded(now) {
-            rule.short_wait
-        } else {
-            rule.max_wait
-        };
+        let time = if self.is_overloaded(now) { rule.short_wait } else { rule.max_wait };
         if self.waiting.is_empty() {
             self.standing = Some((now, rule.standing));
         }
         let key = (priority, self.next);
         self.next += 1;
-        let entry = Entry {
-            waker: None,
-            ticket: Arc::clone(&ticket),
-        };
+        let entry = Entry { waker: None, ticket: Arc::clone(&ticket) };
         self.waiting.insert(key, entry);
         Place { key, ticket, time }
     }

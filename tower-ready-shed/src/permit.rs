@@ -41,17 +41,11 @@ impl Slot {
     #[inline]
     pub(crate) fn of(permit: Permit) -> Self {
         let learns = permit.0.learner.is_some();
-        Self {
-            permit: Some(permit),
-            began: learns.then(Instant::now),
-        }
+        Self { permit: Some(permit), began: learns.then(Instant::now) }
     }
 
     pub(crate) const fn none() -> Self {
-        Self {
-            permit: None,
-            began: None,
-        }
+        Self { permit: None, began: None }
     }
 }
 

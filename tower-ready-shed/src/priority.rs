@@ -2,10 +2,7 @@
 ///
 /// A bulkhead keeps a part of its slots for what is more important, and lets it wait in front.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "shares and events are about each of the three"
-)]
+#[expect(clippy::exhaustive_enums, reason = "shares and events are about each of the three")]
 pub enum Priority {
     /// What nobody waits for: crawlers, prefetches, batches.
     Low,

@@ -25,11 +25,7 @@ pub struct ShedService<S> {
 
 impl<S> ShedService<S> {
     pub(crate) const fn new(inner: S, bulkhead: Bulkhead, condition: Option<Condition>) -> Self {
-        Self {
-            inner,
-            bulkhead,
-            condition,
-        }
+        Self { inner, bulkhead, condition }
     }
 
     /// The inner service.

@@ -31,12 +31,7 @@ impl Wait {
         left: Option<Duration>,
     ) -> Self {
         let time = left.map_or(place.time, |left| left.min(place.time));
-        Self {
-            bulkhead,
-            place: Some(place),
-            priority,
-            timer: Box::pin(sleep(time)),
-        }
+        Self { bulkhead, place: Some(place), priority, timer: Box::pin(sleep(time)) }
     }
 
     /// The slot, or why there is none.

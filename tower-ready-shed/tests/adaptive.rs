@@ -54,11 +54,7 @@ async fn send(
     let good = Arc::new(AtomicUsize::new(0));
     for turn in 0..millis {
         for call in 0..2 {
-            let path = if turn % 5 == 0 && call == 0 {
-                "/fail"
-            } else {
-                "/"
-            };
+            let path = if turn % 5 == 0 && call == 0 { "/fail" } else { "/" };
             let (service, good) = (service.clone(), Arc::clone(&good));
             tokio::spawn(async move {
                 let request = Request::get(path).body(()).unwrap();
@@ -79,19 +75,13 @@ async fn the_limit_finds_the_capacity_and_failures_do_not_mislead_it() {
     let limits = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&limits);
     let bulkhead =
-        Bulkhead::builder()
-            .adaptive(Adaptive::gradient())
-            .on_event(move |event: &Event<'_>| {
-                if let Event::Adjusted { limit, .. } = event {
-                    heard.lock().unwrap().push(*limit);
-                }
-            });
+        Bulkhead::builder().adaptive(Adaptive::gradient()).on_event(move |event: &Event<'_>| {
+            if let Event::Adjusted { limit, .. } = event {
+                heard.lock().unwrap().push(*limit);
+            }
+        });
     let bulkhead = bulkhead.build().unwrap();
-    assert_eq!(
-        bulkhead.limit(),
-        3,
-        "first it is measured how long an answer needs"
-    );
+    assert_eq!(bulkhead.limit(), 3, "first it is measured how long an answer needs");
     let service = service(&bulkhead, 10);
     send(&service, 2_000, Duration::from_secs(1)).await;
     let good = send(&service, 4_000, Duration::from_secs(1)).await;
@@ -104,9 +94,7 @@ async fn the_limit_finds_the_capacity_and_failures_do_not_mislead_it() {
 /// Only calls that are given up tell of it: nobody waits long enough for an answer.
 #[tokio::test(start_paused = true)]
 async fn a_service_whose_callers_all_leave_is_not_taken_for_an_idle_one() {
-    let adaptive = Adaptive::gradient()
-        .initial(400)
-        .probe_every(Duration::from_secs(3_600));
+    let adaptive = Adaptive::gradient().initial(400).probe_every(Duration::from_secs(3_600));
     let bulkhead = Bulkhead::builder().adaptive(adaptive).build().unwrap();
     let service = service(&bulkhead, 10);
     // It is learnt how long an answer needs, and from then on there is far too much to do.

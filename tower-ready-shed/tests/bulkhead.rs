@@ -185,38 +185,23 @@ async fn a_refusal_is_marked_and_told() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = Arc::clone(&heard);
     let observer = move |event: &Event<'_>| {
-        if let Event::Refused {
-            reason,
-            priority,
-            path,
-            in_flight,
-            limit,
-            ..
-        } = event
-        {
+        if let Event::Refused { reason, priority, path, in_flight, limit, .. } = event {
             let (reason, priority) = (reason.as_str(), priority.as_str());
-            ears.lock()
-                .unwrap()
-                .push(format!("{reason} {priority} {path:?} {in_flight}/{limit}"));
+            ears.lock().unwrap().push(format!("{reason} {priority} {path:?} {in_flight}/{limit}"));
         }
     };
     let bulkhead = limit(1).on_event(observer).build().unwrap();
-    let mut service = bulkhead
-        .layer()
-        .layer(service_fn(|_: http::Request<()>| async {
-            Ok::<_, ()>(http::Response::new(http_body_util::Full::new(
-                bytes::Bytes::from_static(b"ok"),
-            )))
-        }));
+    let mut service = bulkhead.layer().layer(service_fn(|_: http::Request<()>| async {
+        Ok::<_, ()>(http::Response::new(http_body_util::Full::new(bytes::Bytes::from_static(
+            b"ok",
+        ))))
+    }));
     let request = || http::Request::get("/orders?secret=4711").body(()).unwrap();
     let held = service.call(request()).await.unwrap();
     let refused = service.call(request()).await.unwrap();
     let local = refused.extensions().get::<LocalRejection>().copied();
     assert_eq!(local, Some(LocalRejection::new("shed", "full")));
-    assert_eq!(
-        *heard.lock().unwrap(),
-        ["full normal Some(\"/orders\") 1/1"]
-    );
+    assert_eq!(*heard.lock().unwrap(), ["full normal Some(\"/orders\") 1/1"]);
     drop(held);
     assert_eq!(service.call(request()).await.unwrap().status(), 200);
 }

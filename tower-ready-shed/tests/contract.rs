@@ -34,22 +34,10 @@ fn full() -> Bulkhead {
 async fn a_request_that_finds_a_slot_is_let_through_as_it_is() {
     contract::check(|| bulkhead().layer()).await;
     contract::check(|| bulkhead().layer().enabled(false)).await;
-    let adaptive = || {
-        Bulkhead::builder()
-            .adaptive(Adaptive::gradient().least(20))
-            .build()
-            .unwrap()
-    };
+    let adaptive = || Bulkhead::builder().adaptive(Adaptive::gradient().least(20)).build().unwrap();
     contract::check(|| adaptive().layer()).await;
     let queue = || Bulkhead::builder().queue(Queue::new(10, Duration::from_secs(1)));
-    contract::check(|| {
-        queue()
-            .priority(|_| Priority::High)
-            .build()
-            .unwrap()
-            .layer()
-    })
-    .await;
+    contract::check(|| queue().priority(|_| Priority::High).build().unwrap().layer()).await;
 }
 
 #[tokio::test]
@@ -73,9 +61,7 @@ fn call(bulkhead: &Bulkhead) -> alloc::Allocations {
         let request = Request::new(());
         let (_, allocations) = alloc::counted(|| {
             let mut future = pin!(service.call(request));
-            let polled = future
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()));
+            let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             let Poll::Ready(Ok(response)) = polled else {
                 panic!("it waits");
             };
@@ -115,66 +101,27 @@ fn settings_that_cannot_work_are_refused() {
     let gradient = Adaptive::gradient;
     let never = Duration::ZERO;
     let cases: [(BulkheadBuilder, _, _); 16] = [
-        (
-            adaptive(gradient().least(0)),
-            ConfigErrorKind::Limits,
-            "adaptive",
-        ),
-        (
-            adaptive(gradient().least(30)),
-            ConfigErrorKind::Limits,
-            "adaptive",
-        ),
-        (
-            adaptive(gradient().most(usize::MAX)),
-            ConfigErrorKind::Limits,
-            "adaptive",
-        ),
-        (
-            adaptive(gradient().tolerance(0.9)),
-            ConfigErrorKind::Tolerance,
-            "adaptive",
-        ),
-        (
-            adaptive(Adaptive::aimd(never)),
-            ConfigErrorKind::Tolerance,
-            "adaptive",
-        ),
-        (
-            adaptive(gradient().interval(never)),
-            ConfigErrorKind::Interval,
-            "adaptive",
-        ),
-        (
-            adaptive(gradient().probe_every(never)),
-            ConfigErrorKind::Interval,
-            "adaptive",
-        ),
+        (adaptive(gradient().least(0)), ConfigErrorKind::Limits, "adaptive"),
+        (adaptive(gradient().least(30)), ConfigErrorKind::Limits, "adaptive"),
+        (adaptive(gradient().most(usize::MAX)), ConfigErrorKind::Limits, "adaptive"),
+        (adaptive(gradient().tolerance(0.9)), ConfigErrorKind::Tolerance, "adaptive"),
+        (adaptive(Adaptive::aimd(never)), ConfigErrorKind::Tolerance, "adaptive"),
+        (adaptive(gradient().interval(never)), ConfigErrorKind::Interval, "adaptive"),
+        (adaptive(gradient().probe_every(never)), ConfigErrorKind::Interval, "adaptive"),
         (build().limit(0), ConfigErrorKind::Limit, "limit"),
-        (
-            build().limit(u32::MAX as usize),
-            ConfigErrorKind::Limit,
-            "limit",
-        ),
+        (build().limit(u32::MAX as usize), ConfigErrorKind::Limit, "limit"),
         (queue(0, 1), ConfigErrorKind::QueueLength, "queue"),
         (queue(1, 0), ConfigErrorKind::MaxWait, "queue"),
         (shares(0.0, 0.5), ConfigErrorKind::Shares, "shares"),
         (shares(0.6, 0.5), ConfigErrorKind::Shares, "shares"),
         (shares(0.5, 1.1), ConfigErrorKind::Shares, "shares"),
         (shares(f64::NAN, 1.0), ConfigErrorKind::Shares, "shares"),
-        (
-            build().retry_after(day * 2),
-            ConfigErrorKind::RetryAfter,
-            "retry_after",
-        ),
+        (build().retry_after(day * 2), ConfigErrorKind::RetryAfter, "retry_after"),
     ];
     for (builder, kind, setting) in cases {
         let error = builder.build().unwrap_err();
         assert_eq!(error.kind(), kind);
         let text = error.to_string();
-        assert!(
-            text.starts_with(setting) && text.contains(": use "),
-            "{text}"
-        );
+        assert!(text.starts_with(setting) && text.contains(": use "), "{text}");
     }
 }

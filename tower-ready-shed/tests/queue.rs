@@ -42,12 +42,7 @@ impl Stage {
             }
         });
         let service = BoxCloneSyncService::new(bulkhead.layer().layer(inner));
-        Self {
-            bulkhead,
-            service,
-            gate,
-            served,
-        }
+        Self { bulkhead, service, gate, served }
     }
 
     /// Starts a call, and returns when it works or waits.
@@ -96,15 +91,8 @@ fn queue(length: usize) -> BulkheadBuilder {
 #[tokio::test(start_paused = true)]
 async fn those_that_wait_are_served_in_the_order_in_which_they_came() {
     let stage = Stage::new(queue(2));
-    let calls = [
-        stage.start("/1").await,
-        stage.start("/2").await,
-        stage.start("/3").await,
-    ];
-    assert_eq!(
-        (stage.bulkhead.in_flight(), stage.bulkhead.queued()),
-        (1, 2)
-    );
+    let calls = [stage.start("/1").await, stage.start("/2").await, stage.start("/3").await];
+    assert_eq!((stage.bulkhead.in_flight(), stage.bulkhead.queued()), (1, 2));
     let full = stage.start("/4").await;
     assert_eq!(full.await.unwrap(), 503);
     for call in calls {
@@ -112,10 +100,7 @@ async fn those_that_wait_are_served_in_the_order_in_which_they_came() {
         assert_eq!(call.await.unwrap(), 200);
     }
     assert_eq!(stage.served(), ["/1", "/2", "/3"]);
-    assert_eq!(
-        (stage.bulkhead.in_flight(), stage.bulkhead.queued()),
-        (0, 0)
-    );
+    assert_eq!((stage.bulkhead.in_flight(), stage.bulkhead.queued()), (0, 0));
     assert_eq!(stage.stats().full, 1);
 }
 
@@ -130,11 +115,7 @@ async fn nobody_waits_longer_than_the_queue_says() {
     assert_eq!((stage.bulkhead.queued(), stage.stats().waited), (0, 1));
     stage.finish_one().await;
     assert_eq!(first.await.unwrap(), 200);
-    assert_eq!(
-        stage.served(),
-        ["/1"],
-        "the service never heard of the second"
-    );
+    assert_eq!(stage.served(), ["/1"], "the service never heard of the second");
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,10 +147,7 @@ async fn a_caller_that_leaves_frees_its_place() {
     let fourth = stage.start("/4").await;
     stage.finish_one().await;
     stage.finish_one().await;
-    assert_eq!(
-        (first.await.unwrap(), fourth.await.unwrap()),
-        (StatusCode::OK, StatusCode::OK)
-    );
+    assert_eq!((first.await.unwrap(), fourth.await.unwrap()), (StatusCode::OK, StatusCode::OK));
     assert_eq!(stage.served(), ["/1", "/4"]);
 }
 
@@ -188,21 +166,16 @@ async fn a_slot_that_comes_too_late_goes_to_the_next() {
     stage.finish_one().await;
     stage.finish_one().await;
     assert_eq!(third.await.unwrap(), 200);
-    assert_eq!(
-        (stage.bulkhead.in_flight(), stage.bulkhead.queued()),
-        (0, 0)
-    );
+    assert_eq!((stage.bulkhead.in_flight(), stage.bulkhead.queued()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_important_waits_in_front_and_takes_the_place_of_what_is_not() {
-    let builder = queue(2)
-        .shares(1.0, 1.0)
-        .priority(|head| match head.uri().path() {
-            "/low" => Priority::Low,
-            "/high" => Priority::High,
-            _ => Priority::Normal,
-        });
+    let builder = queue(2).shares(1.0, 1.0).priority(|head| match head.uri().path() {
+        "/low" => Priority::Low,
+        "/high" => Priority::High,
+        _ => Priority::Normal,
+    });
     let stage = Stage::new(builder);
     let first = stage.start("/1").await;
     let low = stage.start("/low").await;
@@ -230,11 +203,7 @@ async fn in_a_queue_that_stands_the_newest_goes_first_and_nobody_waits_for_long(
     let new = stage.start("/new").await;
     stage.finish_one().await;
     assert_eq!(first.await.unwrap(), 200);
-    assert_eq!(
-        stage.served(),
-        ["/1", "/new"],
-        "its caller is most likely there still"
-    );
+    assert_eq!(stage.served(), ["/1", "/new"], "its caller is most likely there still");
     stage.finish_one().await;
     assert_eq!(new.await.unwrap(), 200);
 
@@ -244,10 +213,7 @@ async fn in_a_queue_that_stands_the_newest_goes_first_and_nobody_waits_for_long(
     assert!((50..=52).contains(&Instant::now().since(started).as_millis()));
     stage.finish_one().await;
     stage.finish_one().await;
-    assert_eq!(
-        (old.await.unwrap(), older.await.unwrap()),
-        (StatusCode::OK, StatusCode::OK)
-    );
+    assert_eq!((old.await.unwrap(), older.await.unwrap()), (StatusCode::OK, StatusCode::OK));
 
     // It was empty for a moment, so it is a queue for bursts again.
     let first = stage.start("/1").await;
@@ -261,17 +227,10 @@ async fn in_a_queue_that_stands_the_newest_goes_first_and_nobody_waits_for_long(
 #[tokio::test(start_paused = true)]
 async fn more_slots_go_to_those_that_wait() {
     let stage = Stage::new(queue(4));
-    let calls = [
-        stage.start("/1").await,
-        stage.start("/2").await,
-        stage.start("/3").await,
-    ];
+    let calls = [stage.start("/1").await, stage.start("/2").await, stage.start("/3").await];
     stage.bulkhead.set_limit(3).unwrap();
     settle().await;
-    assert_eq!(
-        (stage.bulkhead.in_flight(), stage.bulkhead.queued()),
-        (3, 0)
-    );
+    assert_eq!((stage.bulkhead.in_flight(), stage.bulkhead.queued()), (3, 0));
     stage.gate.add_permits(3);
     for call in calls {
         assert_eq!(call.await.unwrap(), 200);

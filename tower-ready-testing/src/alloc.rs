@@ -41,9 +41,6 @@ pub fn count<T>(run: impl FnOnce() -> T) -> Allocations {
 pub fn counted<T>(run: impl FnOnce() -> T) -> (T, Allocations) {
     let mut value = None;
     let info = allocation_counter::measure(|| value = Some(black_box(run())));
-    let allocations = Allocations {
-        count: info.count_total,
-        bytes: info.bytes_total,
-    };
+    let allocations = Allocations { count: info.count_total, bytes: info.bytes_total };
     (value.expect("it ran"), allocations)
 }

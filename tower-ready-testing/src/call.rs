@@ -99,10 +99,7 @@ impl Call {
 
     /// The answer carries this header, over gRPC as metadata.
     pub fn answering_with(self, name: &str, value: &str) -> Self {
-        let header = Header {
-            name: name.to_owned(),
-            value: value.to_owned(),
-        };
+        let header = Header { name: name.to_owned(), value: value.to_owned() };
         self.doing(|it| it.headers.push(header))
     }
 

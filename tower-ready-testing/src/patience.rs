@@ -50,16 +50,11 @@ async fn alarm() {
         sender
     });
     let (ring, rung) = oneshot::channel();
-    clock
-        .send((real_now() + PATIENCE, ring))
-        .expect("the alarm thread runs as long as the tests");
+    clock.send((real_now() + PATIENCE, ring)).expect("the alarm thread runs as long as the tests");
     let _ = rung.await;
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this bound has to ignore a paused clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "this bound has to ignore a paused clock")]
 fn real_now() -> Instant {
     Instant::now()
 }

@@ -112,9 +112,7 @@ impl Reply {
     #[must_use]
     #[track_caller]
     pub fn grpc(&self) -> &Status {
-        self.grpc
-            .as_ref()
-            .unwrap_or_else(|| panic!("an HTTP host has no gRPC status: {self:?}"))
+        self.grpc.as_ref().unwrap_or_else(|| panic!("an HTTP host has no gRPC status: {self:?}"))
     }
 
     /// The gRPC code as the client sees it.
@@ -137,11 +135,7 @@ impl Reply {
     #[track_caller]
     pub fn problem(&self) -> serde_json::Value {
         let kind = self.header(CONTENT_TYPE.as_str());
-        assert_eq!(
-            kind,
-            Some("application/problem+json"),
-            "not a problem: {self:?}"
-        );
+        assert_eq!(kind, Some("application/problem+json"), "not a problem: {self:?}");
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("not JSON, {error}: {self:?}"))
     }
@@ -153,10 +147,7 @@ impl Reply {
             Some(status) => status.code() == Code::Ok,
             None => {
                 self.broken.is_none()
-                    && self
-                        .head
-                        .as_ref()
-                        .is_some_and(|head| head.status.is_success())
+                    && self.head.as_ref().is_some_and(|head| head.status.is_success())
             }
         }
     }
@@ -181,11 +172,7 @@ impl Reply {
     pub fn assert_rejected(&self, status: StatusCode, code: impl Into<Code>) {
         if let Some(grpc) = &self.grpc {
             assert_eq!(grpc.code(), code.into(), "wrong code: {self:?}");
-            assert_eq!(
-                self.status(),
-                StatusCode::OK,
-                "gRPC errors travel on a 200: {self:?}"
-            );
+            assert_eq!(self.status(), StatusCode::OK, "gRPC errors travel on a 200: {self:?}");
             let kind = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
             assert!(kind.starts_with("application/grpc"), "not gRPC: {self:?}");
         } else {
@@ -196,9 +183,7 @@ impl Reply {
 
     #[track_caller]
     fn head(&self) -> &Head {
-        self.head
-            .as_ref()
-            .unwrap_or_else(|| panic!("no answer came: {self:?}"))
+        self.head.as_ref().unwrap_or_else(|| panic!("no answer came: {self:?}"))
     }
 }
 
@@ -206,8 +191,7 @@ impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut it = f.debug_struct("Reply");
         if let Some(Head { status, headers }) = &self.head {
-            it.field("status", &status.as_u16())
-                .field("headers", headers);
+            it.field("status", &status.as_u16()).field("headers", headers);
         }
         if !self.trailers.is_empty() {
             it.field("trailers", &self.trailers);
@@ -216,8 +200,7 @@ impl fmt::Debug for Reply {
             it.field("broken", why);
         }
         if let Some(status) = &self.grpc {
-            it.field("code", &status.code())
-                .field("message", &status.message());
+            it.field("code", &status.code()).field("message", &status.message());
         }
         it.field("text", &self.text()).finish()
     }

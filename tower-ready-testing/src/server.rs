@@ -45,14 +45,7 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let task = tokio::spawn(serve(StopSignal(stopping)));
         let client = Client::new(speaks, address);
-        Self {
-            address,
-            speaks,
-            probe,
-            client,
-            stop,
-            task,
-        }
+        Self { address, speaks, probe, client, stop, task }
     }
 
     /// Where it listens.
@@ -111,9 +104,7 @@ impl Server {
     ///
     /// When it does not within twenty seconds of real time.
     pub async fn stopped(&mut self) {
-        within("the server to stop", &mut self.task)
-            .await
-            .expect("the server does not panic");
+        within("the server to stop", &mut self.task).await.expect("the server does not panic");
     }
 }
 

@@ -25,9 +25,6 @@ fn generate(protos: &Path) -> String {
     let descriptors = protox::compile(["testing/v1/probe.proto"], [protos]).unwrap();
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("codegen");
     fs::create_dir_all(&out).unwrap();
-    tonic_prost_build::configure()
-        .out_dir(&out)
-        .compile_fds(descriptors)
-        .unwrap();
+    tonic_prost_build::configure().out_dir(&out).compile_fds(descriptors).unwrap();
     fs::read_to_string(out.join("testing.v1.rs")).unwrap()
 }

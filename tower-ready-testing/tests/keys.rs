@@ -10,10 +10,7 @@ use tower_ready_testing::keys::{self, KeyPair};
 #[test]
 fn what_a_private_key_signs_its_public_forms_verify() {
     // A key of 1024 bits does not sign at all.
-    for key in keys::ALL
-        .into_iter()
-        .filter(|key| key.kid != keys::RSA_WEAK.kid)
-    {
+    for key in keys::ALL.into_iter().filter(|key| key.kid != keys::RSA_WEAK.kid) {
         let claims = json!({ "sub": key.kid });
         let token = encode(&Header::new(algorithm(&key)), &claims, &private(&key)).unwrap();
         for public in [public(&key), from_jwk(&key)] {

@@ -18,10 +18,7 @@ fn an_event_keeps_level_target_and_fields() {
     assert_eq!(events[0].field("answer"), Some("42"));
     assert_eq!(events[0].field("who"), Some("me"));
     assert_eq!(events[0].field("nobody"), None);
-    assert_eq!(
-        logs.text(),
-        "DEBUG tower_ready_x::part: looked answer=42 who=me\n"
-    );
+    assert_eq!(logs.text(), "DEBUG tower_ready_x::part: looked answer=42 who=me\n");
 }
 
 #[test]
@@ -34,10 +31,7 @@ fn an_event_knows_its_spans() {
     assert_eq!(event.spans().collect::<Vec<_>>(), ["request", "try"]);
     assert_eq!(event.field("id"), Some("t-1"));
     assert_eq!(event.field("status"), Some("503"));
-    assert_eq!(
-        event.to_string(),
-        "WARN logs: request{ id=r-1 status=503 } try{ id=t-1 } slow"
-    );
+    assert_eq!(event.to_string(), "WARN logs: request{ id=r-1 status=503 } try{ id=t-1 } slow");
 }
 
 #[test]
@@ -47,11 +41,7 @@ fn events_are_found_by_level_and_target() {
     error!(target: "a::b", "two");
     error!(target: "ab", "three");
     assert_eq!(logs.at(Level::ERROR).len(), 2);
-    let under: Vec<_> = logs
-        .under("a")
-        .iter()
-        .map(|it| it.message().to_owned())
-        .collect();
+    let under: Vec<_> = logs.under("a").iter().map(|it| it.message().to_owned()).collect();
     assert_eq!(under, ["one", "two"]);
 }
 

@@ -18,13 +18,7 @@ fn it_keeps_what_it_is_told() {
     assert_eq!(redis.cli(&["GET", "key"]), "a value\r\nof two lines");
     assert_eq!(redis.cli(&["GET", "nothing"]), "(nil)");
     assert_eq!(redis.cli(&["INCR", "number"]), "1");
-    assert_eq!(
-        redis
-            .cli(&["MGET", "key", "nothing", "number"])
-            .lines()
-            .last(),
-        Some("1")
-    );
+    assert_eq!(redis.cli(&["MGET", "key", "nothing", "number"]).lines().last(), Some("1"));
     assert_eq!(redis.url(), format!("redis://127.0.0.1:{}/", redis.port()));
 }
 
@@ -44,20 +38,14 @@ fn each_test_has_one_of_its_own() {
 #[test]
 fn options_reach_it() {
     let redis = Redis::start_with(&["--maxmemory", "2mb"]);
-    assert_eq!(
-        redis.cli(&["CONFIG", "GET", "maxmemory"]),
-        "maxmemory\n2097152"
-    );
+    assert_eq!(redis.cli(&["CONFIG", "GET", "maxmemory"]), "maxmemory\n2097152");
 }
 
 #[test]
 fn it_writes_nothing_to_disk() {
     let redis = Redis::start();
     assert_eq!(redis.cli(&["CONFIG", "GET", "save"]), "save\n");
-    assert_eq!(
-        redis.cli(&["CONFIG", "GET", "appendonly"]),
-        "appendonly\nno"
-    );
+    assert_eq!(redis.cli(&["CONFIG", "GET", "appendonly"]), "appendonly\nno");
 }
 
 #[test]
@@ -68,14 +56,9 @@ fn paused_it_answers_nobody() {
         let mut stream = connect(&redis, Duration::from_millis(50));
         stream.write_all(b"PING\r\n").unwrap();
         let silence = stream.read(&mut [0; 64]).unwrap_err();
-        assert!(matches!(
-            silence.kind(),
-            ErrorKind::WouldBlock | ErrorKind::TimedOut
-        ));
+        assert!(matches!(silence.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
         redis.resume();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let mut answer = [0; 7];
         stream.read_exact(&mut answer).unwrap();
         assert_eq!(&answer, b"+PONG\r\n", "what was sent meanwhile is answered");
@@ -140,20 +123,13 @@ fn it_ends_with_a_test_process_that_is_killed() {
         .unwrap();
     let output = BufReader::new(process.stdout.take().unwrap());
     let mut lines = output.lines().map_while(Result::ok);
-    let port = lines
-        .find_map(|line| line.strip_prefix("port ")?.parse().ok())
-        .unwrap();
+    let port = lines.find_map(|line| line.strip_prefix("port ")?.parse().ok()).unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
 
     process.kill().unwrap();
     process.wait().unwrap();
-    assert!(
-        is_broken(&mut stream),
-        "the server outlived the process that started it"
-    );
+    assert!(is_broken(&mut stream), "the server outlived the process that started it");
 }
 
 fn connect(redis: &Redis, patience: Duration) -> TcpStream {

@@ -19,9 +19,7 @@ pub(crate) fn cargo(args: &str) -> Command {
 /// them, without quoting: what may hold a space is added with [`Command::arg`].
 pub(crate) fn program(name: impl AsRef<OsStr>, args: &str) -> Command {
     let mut command = Command::new(name);
-    command
-        .args(args.split_whitespace())
-        .current_dir(workspace::root());
+    command.args(args.split_whitespace()).current_dir(workspace::root());
     command
 }
 
@@ -31,10 +29,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     println!("==> {line}");
     let watch = Stopwatch::start();
     // Nobody sits at a prompt here: what asks a question must fail instead of waiting.
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .map_err(|e| not_started(&line, &e))?;
+    let status = command.stdin(Stdio::null()).status().map_err(|e| not_started(&line, &e))?;
     println!("    {}\n", human(watch.read()));
     if !status.success() {
         return Err(Failure::step(format!("`{line}`: {status}")));
@@ -45,10 +40,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
 /// Runs it unseen and returns what it wrote to stdout.
 pub(crate) fn capture(command: &mut Command) -> Result<String, Failure> {
     let line = line(command);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| not_started(&line, &e))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|e| not_started(&line, &e))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         let (status, stderr) = (output.status, stderr.trim_end());

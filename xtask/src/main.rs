@@ -1,11 +1,7 @@
 //! `cargo xtask …`: the commands of the README and of CI, written once and in Rust, so that a
 //! fresh machine needs a stable toolchain, a C compiler and nothing else.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command speaks to a terminal"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to a terminal")]
 
 mod cmd;
 mod failure;

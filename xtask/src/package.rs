@@ -9,13 +9,8 @@ use crate::workspace::{self, Published};
 const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
 /// Beside its sources, a package holds these.
-const REQUIRED: [&str; 5] = [
-    "Cargo.toml",
-    "README.md",
-    "CHANGELOG.md",
-    "LICENSE-MIT",
-    "LICENSE-APACHE",
-];
+const REQUIRED: [&str; 5] =
+    ["Cargo.toml", "README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
 /// Cargo adds these by itself.
 const GENERATED: [&str; 3] = ["Cargo.toml.orig", "Cargo.lock", ".cargo_vcs_info.json"];
@@ -38,19 +33,12 @@ pub(crate) fn check(crates: &[Published]) -> Result<(), Failure> {
             Err(failure) => wrong.push(failure.to_string()),
         }
     }
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::step(wrong.join("\n       ")))
-    }
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::step(wrong.join("\n       "))) }
 }
 
 fn problems(list: &str) -> Vec<String> {
     // Windows lists its own separators.
-    let files: Vec<_> = list
-        .lines()
-        .map(|line| line.trim().replace('\\', "/"))
-        .collect();
+    let files: Vec<_> = list.lines().map(|line| line.trim().replace('\\', "/")).collect();
     let missing = REQUIRED
         .iter()
         .filter(|required| !files.iter().any(|file| file == *required))
@@ -74,10 +62,7 @@ fn foreign_licences(krate: &Published) -> impl Iterator<Item = String> {
         Ok(copy) => fs::read(workspace::root().join(name)).ok() != Some(copy),
         Err(_) => false, // missing, which the list shows
     };
-    LICENCES
-        .into_iter()
-        .filter(differs)
-        .map(|name| format!("{name} differs from the root's"))
+    LICENCES.into_iter().filter(differs).map(|name| format!("{name} differs from the root's"))
 }
 
 #[cfg(test)]

@@ -9,12 +9,8 @@ use crate::system;
 use crate::workspace;
 
 /// Debian splits what `python3 -m venv` needs from `python3`.
-const PACKAGES: &system::Packages = &[
-    ("apt-get", "python3-venv"),
-    ("apk", "python3"),
-    ("dnf", "python3"),
-    ("brew", "python3"),
-];
+const PACKAGES: &system::Packages =
+    &[("apt-get", "python3-venv"), ("apk", "python3"), ("dnf", "python3"), ("brew", "python3")];
 
 /// The interpreter of an environment that has every pinned package.
 pub(crate) fn environment() -> Result<PathBuf, Failure> {

@@ -9,12 +9,8 @@ use crate::system;
 /// Names a server that is not on the path. The launcher in `tower-ready-testing` reads it too.
 const VARIABLE: &str = "TOWER_READY_REDIS_SERVER";
 
-const PACKAGES: &system::Packages = &[
-    ("apt-get", "redis-server"),
-    ("apk", "redis"),
-    ("dnf", "redis"),
-    ("brew", "redis"),
-];
+const PACKAGES: &system::Packages =
+    &[("apt-get", "redis-server"), ("apk", "redis"), ("dnf", "redis"), ("brew", "redis")];
 
 /// Makes sure that the tests find a server.
 pub(crate) fn ensure() -> Result<(), Failure> {
@@ -34,9 +30,7 @@ pub(crate) fn ensure() -> Result<(), Failure> {
     if found() {
         return Ok(());
     }
-    Err(Failure::step(format!(
-        "redis-server is not on the PATH: set {VARIABLE} to its path"
-    )))
+    Err(Failure::step(format!("redis-server is not on the PATH: set {VARIABLE} to its path")))
 }
 
 fn found() -> bool {

@@ -29,10 +29,7 @@ enum Outcome {
 
 impl Report {
     pub(crate) fn new(keep_going: bool) -> Self {
-        Self {
-            keep_going,
-            steps: Vec::new(),
-        }
+        Self { keep_going, steps: Vec::new() }
     }
 
     /// Runs a program as one step.
@@ -55,11 +52,7 @@ impl Report {
     pub(crate) fn skip(&mut self, title: &str, why: &str) {
         println!("==> {title}: skipped, {why}\n");
         let title = format!("{title}, {why}");
-        self.steps.push(Step {
-            title,
-            took: Duration::ZERO,
-            outcome: Outcome::Skipped,
-        });
+        self.steps.push(Step { title, took: Duration::ZERO, outcome: Outcome::Skipped });
     }
 
     fn time(
@@ -69,16 +62,8 @@ impl Report {
     ) -> Result<(), Failure> {
         let watch = Stopwatch::start();
         let result = step();
-        let outcome = if result.is_ok() {
-            Outcome::Passed
-        } else {
-            Outcome::Failed
-        };
-        self.steps.push(Step {
-            title,
-            took: watch.read(),
-            outcome,
-        });
+        let outcome = if result.is_ok() { Outcome::Passed } else { Outcome::Failed };
+        self.steps.push(Step { title, took: watch.read(), outcome });
         match result {
             Err(failure) if self.keep_going => {
                 eprintln!("xtask: {failure}\n");
@@ -90,19 +75,9 @@ impl Report {
 
     /// The table of the steps, the slowest one marked.
     pub(crate) fn print(&self) {
-        let slowest = self
-            .steps
-            .iter()
-            .map(|step| step.took)
-            .max()
-            .unwrap_or_default();
+        let slowest = self.steps.iter().map(|step| step.took).max().unwrap_or_default();
         println!("{:>12}  step", "time");
-        for Step {
-            title,
-            took,
-            outcome,
-        } in &self.steps
-        {
+        for Step { title, took, outcome } in &self.steps {
             let note = match outcome {
                 Outcome::Failed => "  FAILED",
                 Outcome::Skipped => "  (skipped)",
@@ -111,19 +86,12 @@ impl Report {
             };
             println!("{:>12}  {title}{note}", human(*took));
         }
-        println!(
-            "{:>12}  total",
-            human(self.steps.iter().map(|step| step.took).sum())
-        );
+        println!("{:>12}  total", human(self.steps.iter().map(|step| step.took).sum()));
     }
 
     /// The failure that is left to tell when the steps after it ran all the same.
     pub(crate) fn verdict(&self) -> Result<(), Failure> {
-        let failed = self
-            .steps
-            .iter()
-            .filter(|step| step.outcome == Outcome::Failed)
-            .count();
+        let failed = self.steps.iter().filter(|step| step.outcome == Outcome::Failed).count();
         match failed {
             0 => Ok(()),
             1 => Err(Failure::step("one step failed")),

@@ -6,18 +6,12 @@ use std::time::{Duration, Instant};
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "no test pauses the clock of a command"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "no test pauses the clock of a command")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "no test pauses the clock of a command"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "no test pauses the clock of a command")]
     pub(crate) fn read(&self) -> Duration {
         self.0.elapsed()
     }

@@ -26,47 +26,23 @@ const MANAGERS: [Manager; 4] = [
         install: "install -y -qq --no-install-recommends -oDPkg::Lock::Timeout=120",
         needs_root: true,
     },
-    Manager {
-        program: "apk",
-        refresh: "",
-        install: "add --quiet --no-cache",
-        needs_root: true,
-    },
-    Manager {
-        program: "dnf",
-        refresh: "",
-        install: "install -y --quiet",
-        needs_root: true,
-    },
-    Manager {
-        program: "brew",
-        refresh: "",
-        install: "install --quiet",
-        needs_root: false,
-    },
+    Manager { program: "apk", refresh: "", install: "add --quiet --no-cache", needs_root: true },
+    Manager { program: "dnf", refresh: "", install: "install -y --quiet", needs_root: true },
+    Manager { program: "brew", refresh: "", install: "install --quiet", needs_root: false },
 ];
 
 /// The file that a shell would run for this name.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|file| file.is_file())
+    env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 
 /// Installs a package with the system's package manager, or says in one line what to do by hand.
 pub(crate) fn install(what: &str, packages: &Packages) -> Result<(), Failure> {
     let Some((manager, package)) = source(packages) else {
-        return Err(Failure::step(format!(
-            "{what} is missing: please install it"
-        )));
+        return Err(Failure::step(format!("{what} is missing: please install it")));
     };
-    let Manager {
-        program,
-        refresh,
-        install,
-        needs_root,
-    } = manager;
+    let Manager { program, refresh, install, needs_root } = manager;
     if *needs_root && !is_root() {
         let remedy = format!("please run `sudo {program} install {package}`");
         return Err(Failure::step(format!("{what} is missing: {remedy}")));
@@ -80,9 +56,7 @@ pub(crate) fn install(what: &str, packages: &Packages) -> Result<(), Failure> {
 /// The package manager of this machine, and what it calls the package.
 fn source(packages: &Packages) -> Option<(&'static Manager, &'static str)> {
     packages.iter().find_map(|(program, package)| {
-        let manager = MANAGERS
-            .iter()
-            .find(|manager| manager.program == *program)?;
+        let manager = MANAGERS.iter().find(|manager| manager.program == *program)?;
         find(program).map(|_| (manager, *package))
     })
 }
@@ -114,9 +88,6 @@ mod tests {
     #[test]
     fn a_package_that_no_manager_knows_has_to_be_installed_by_hand() {
         let failure = install("the tool", &[]).unwrap_err();
-        assert_eq!(
-            failure.to_string(),
-            "the tool is missing: please install it"
-        );
+        assert_eq!(failure.to_string(), "the tool is missing: please install it");
     }
 }

@@ -29,11 +29,7 @@ impl Options {
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let Options { quick, keep_going } = Options::parse(args)?;
     let mut report = Report::new(keep_going);
-    let outcome = if quick {
-        inner_loop(&mut report)
-    } else {
-        everything(&mut report)
-    };
+    let outcome = if quick { inner_loop(&mut report) } else { everything(&mut report) };
     report.print();
     outcome.and_then(|()| report.verdict())
 }
@@ -89,9 +85,7 @@ fn components() -> Result<(), Failure> {
 /// ran with all of them already.
 fn alone(report: &mut Report, krate: &Published) -> Result<(), Failure> {
     let name = &krate.name;
-    report.run(cargo(&format!(
-        "build -p {name} --lib --no-default-features --locked"
-    )))?;
+    report.run(cargo(&format!("build -p {name} --lib --no-default-features --locked")))?;
     report.run(cargo(&format!("test -p {name} --tests --locked")))?;
     if krate.has_default_features {
         let none = format!("test -p {name} --tests --no-default-features --locked");

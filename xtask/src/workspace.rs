@@ -23,8 +23,7 @@ pub(crate) fn root() -> PathBuf {
     // clone with the same target directory.
     let here = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    here.parent()
-        .map_or_else(|| here.clone(), Path::to_path_buf)
+    here.parent().map_or_else(|| here.clone(), Path::to_path_buf)
 }
 
 /// The published crates, by name.
@@ -34,11 +33,7 @@ pub(crate) fn published() -> Result<Vec<Published>, Failure> {
     let mut crates = Vec::new();
     for entry in fs::read_dir(&root).map_err(unreadable)? {
         let dir = entry.map_err(unreadable)?.path();
-        let name = dir
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !name.starts_with("tower-ready-") {
             continue;
         }
@@ -48,11 +43,7 @@ pub(crate) fn published() -> Result<Vec<Published>, Failure> {
         };
         if is_published(&manifest) {
             let has_default_features = has_default_features(&manifest);
-            crates.push(Published {
-                name,
-                dir,
-                has_default_features,
-            });
+            crates.push(Published { name, dir, has_default_features });
         }
     }
     crates.sort_by(|a, b| a.name.cmp(&b.name));
@@ -87,12 +78,8 @@ mod tests {
 
     #[test]
     fn a_crate_is_published_unless_it_says_otherwise() {
-        assert!(is_published(
-            "[package]\nname = \"a\"\n[features]\npublish = false\n"
-        ));
-        assert!(!is_published(
-            "[package]\nname = \"a\"\npublish = false # tests only\n"
-        ));
+        assert!(is_published("[package]\nname = \"a\"\n[features]\npublish = false\n"));
+        assert!(!is_published("[package]\nname = \"a\"\npublish = false # tests only\n"));
     }
 
     #[test]
@@ -100,18 +87,13 @@ mod tests {
         assert!(!has_default_features("[package]\nname = \"a\"\n"));
         assert!(!has_default_features("[features]\ndefault = []\n"));
         assert!(has_default_features("[features]\ndefault = [\"memory\"]\n"));
-        assert!(has_default_features(
-            "[features]\ndefault = [\n  \"memory\",\n]\n"
-        ));
+        assert!(has_default_features("[features]\ndefault = [\n  \"memory\",\n]\n"));
     }
 
     #[test]
     fn the_crates_of_this_workspace_are_found() {
         let names: Vec<_> = published().unwrap().into_iter().map(|c| c.name).collect();
         assert!(names.contains(&"tower-ready-core".to_owned()), "{names:?}");
-        assert!(
-            !names.contains(&"tower-ready-testing".to_owned()),
-            "{names:?}"
-        );
+        assert!(!names.contains(&"tower-ready-testing".to_owned()), "{names:?}");
     }
 }

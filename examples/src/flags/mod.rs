@@ -109,9 +109,7 @@ impl StackFlags {
         };
         Ok(Self {
             ip_quota: source.take(&ip_quota, quota::quota)?,
-            trust_proxy: source
-                .take_optional(&trust_proxy, ranges)?
-                .unwrap_or_default(),
+            trust_proxy: source.take_optional(&trust_proxy, ranges)?.unwrap_or_default(),
             trust_header: source.take(&trust_header, header)?,
             timeout: source.take(&timeout, period)?,
             max_in_flight: source.take(&max_in_flight, count)?,
@@ -125,11 +123,9 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn period(text: &str) -> Result<Duration, String> {
-    duration::duration(text)
-        .filter(|period| !period.is_zero())
-        .ok_or_else(|| {
-            format!("{text:?} is no time: write digits and ms, s, m, h or d, such as 10s")
-        })
+    duration::duration(text).filter(|period| !period.is_zero()).ok_or_else(|| {
+        format!("{text:?} is no time: write digits and ms, s, m, h or d, such as 10s")
+    })
 }
 
 fn count(text: &str) -> Result<usize, String> {
@@ -150,9 +146,7 @@ fn header(text: &str) -> Result<TrustHeader, String> {
     match text {
         "x-forwarded-for" => Ok(TrustHeader::XForwardedFor),
         "forwarded" => Ok(TrustHeader::Forwarded),
-        _ => Err(format!(
-            "{text:?} is no such header: write x-forwarded-for or forwarded"
-        )),
+        _ => Err(format!("{text:?} is no such header: write x-forwarded-for or forwarded")),
     }
 }
 

@@ -7,9 +7,7 @@ pub(crate) fn quota(text: &str) -> Result<Quota, String> {
     let quota = read(text).ok_or_else(|| {
         format!("{text:?} is no quota: write N/DURATION, such as 100/1s or 100/1s;burst=20")
     })?;
-    quota
-        .check()
-        .map_err(|error| format!("{text:?}: {error}"))?;
+    quota.check().map_err(|error| format!("{text:?}: {error}"))?;
     Ok(quota)
 }
 

@@ -9,10 +9,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(setting: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self {
-            setting: setting.into(),
-            reason: reason.to_string(),
-        }
+        Self { setting: setting.into(), reason: reason.to_string() }
     }
 }
 

@@ -135,12 +135,8 @@ fn text(value: OsString) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    const PORT: Flag = Flag {
-        name: "the-port",
-        value: "N",
-        default: Some("1"),
-        meaning: "a number",
-    };
+    const PORT: Flag =
+        Flag { name: "the-port", value: "N", default: Some("1"), meaning: "a number" };
 
     fn source(args: &[&str], variable: Option<&str>) -> Result<Source, Refusal> {
         let variable = variable.map(OsString::from);
@@ -153,9 +149,7 @@ mod tests {
 
     fn take(args: &[&str], variable: Option<&str>) -> Result<u16, Refusal> {
         let mut source = source(args, variable)?;
-        let port = source.take(&PORT, |text| {
-            text.parse().map_err(|_| "write a number".into())
-        })?;
+        let port = source.take(&PORT, |text| text.parse().map_err(|_| "write a number".into()))?;
         source.finish()?;
         Ok(port)
     }
@@ -172,16 +166,8 @@ mod tests {
     fn nonsense_is_one_line_that_names_the_flag() {
         for (args, variable, line) in [
             (&["--the-port", "x"][..], None, "--the-port: write a number"),
-            (
-                &[],
-                Some("x"),
-                "TOWER_READY_THE_PORT (--the-port): write a number",
-            ),
-            (
-                &["--the-port"],
-                None,
-                "--the-port: has no value: write one after it",
-            ),
+            (&[], Some("x"), "TOWER_READY_THE_PORT (--the-port): write a number"),
+            (&["--the-port"], None, "--the-port: has no value: write one after it"),
             (
                 &["--the-port", "1", "--the-port", "1"],
                 None,

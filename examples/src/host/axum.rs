@@ -47,15 +47,9 @@ fn router(stack: &Stack, app: App) -> Router {
         .route("/orders", post(create))
         .route("/orders/{id}", get(order))
         .route("/slow", get(slow))
-        .route(
-            "/fail",
-            get(async |Query(query): Query<FailQuery>| routes::fail(query)),
-        )
+        .route("/fail", get(async |Query(query): Query<FailQuery>| routes::fail(query)))
         .route("/panic", get(async || routes::panics()))
-        .route(
-            "/stream",
-            get(async |Query(query): Query<StreamQuery>| routes::stream(query)),
-        )
+        .route("/stream", get(async |Query(query): Query<StreamQuery>| routes::stream(query)))
         .route("/events", get(events))
         .route("/ws", get(web_socket))
         .route("/echo", post(async |body: Bytes| routes::echo(body)))

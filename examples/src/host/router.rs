@@ -80,9 +80,7 @@ where
                 if !is_get {
                     return Err(not_allowed("GET,HEAD"));
                 }
-                let id = id
-                    .parse()
-                    .map_err(|_| bad("the id of an order is a whole number"))?;
+                let id = id.parse().map_err(|_| bad("the id of an order is a whole number"))?;
                 routes::order(app, id, &head.headers)
             }
             _ if is_page(path) => page(app, head).await,
@@ -94,9 +92,7 @@ where
 fn is_page(path: &str) -> bool {
     let name = path.strip_prefix("/problems");
     name.is_some_and(|name| {
-        let name = name
-            .strip_prefix('/')
-            .map(|name| !name.is_empty() && !name.contains('/'));
+        let name = name.strip_prefix('/').map(|name| !name.is_empty() && !name.contains('/'));
         name.unwrap_or_else(|| path == "/problems")
     })
 }
@@ -135,11 +131,7 @@ where
         Err(error) => error.into(),
     };
     let is_too_long = error.is::<LengthLimitError>();
-    let kind = if is_too_long {
-        &types::CONTENT_TOO_LARGE
-    } else {
-        &types::MALFORMED_REQUEST
-    };
+    let kind = if is_too_long { &types::CONTENT_TOO_LARGE } else { &types::MALFORMED_REQUEST };
     Err(Problem::new(kind).source(error))
 }
 
@@ -160,10 +152,7 @@ where
 
 fn is_json(value: &HeaderValue) -> bool {
     let media_type = value.as_bytes().split(|byte| *byte == b';').next();
-    let media_type = media_type
-        .unwrap_or_default()
-        .trim_ascii()
-        .to_ascii_lowercase();
+    let media_type = media_type.unwrap_or_default().trim_ascii().to_ascii_lowercase();
     let name = media_type.strip_prefix(b"application/");
     name.is_some_and(|name| name == b"json" || name.ends_with(b"+json"))
 }

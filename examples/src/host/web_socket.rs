@@ -20,12 +20,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(super) async fn web_socket(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
     // Once upgraded it is no connection of the server any more, which would not wait for it.
     let work = app.leave.work();
-    upgrade
-        .max_message_size(MAX_MESSAGE)
-        .on_upgrade(async move |socket| {
-            echo(socket, &app.leave).await;
-            drop(work);
-        })
+    upgrade.max_message_size(MAX_MESSAGE).on_upgrade(async move |socket| {
+        echo(socket, &app.leave).await;
+        drop(work);
+    })
 }
 
 async fn echo(mut socket: WebSocket, leave: &Leave) {
@@ -46,10 +44,7 @@ async fn echo(mut socket: WebSocket, leave: &Leave) {
 
 /// RFC 6455 §7.4.1: 1001 says that the server goes, so that the client connects to another.
 async fn say_goodbye(mut socket: WebSocket) {
-    let close = CloseFrame {
-        code: close_code::AWAY,
-        reason: "the server leaves".into(),
-    };
+    let close = CloseFrame { code: close_code::AWAY, reason: "the server leaves".into() };
     // To a client that does not answer there is nothing more to say.
     let _ = timeout(GOODBYE, async {
         socket.send(Message::Close(Some(close))).await?;

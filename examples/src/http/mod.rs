@@ -50,11 +50,7 @@ pub(crate) struct FailQuery {
 
 impl App {
     pub(crate) fn new(problems: Problems) -> Self {
-        Self {
-            orders: Arc::default(),
-            problems,
-            leave: Leave::new(),
-        }
+        Self { orders: Arc::default(), problems, leave: Leave::new() }
     }
 }
 
@@ -74,9 +70,7 @@ pub(crate) fn create(
     headers: &HeaderMap,
     body: &Value,
 ) -> Result<Response<Body>, Problem> {
-    let order = app
-        .orders
-        .create(&NewOrder::from_json(body)?, asker(headers));
+    let order = app.orders.create(&NewOrder::from_json(body)?, asker(headers));
     let mut response = json(StatusCode::CREATED, &order);
     let location = HeaderValue::try_from(format!("/orders/{}", order.id))?;
     response.headers_mut().insert(LOCATION, location);

@@ -52,10 +52,7 @@ pub(crate) fn events(leave: &Leave) -> Response<Body> {
     let events = stream::unfold((1u64, Instant::now()), |(n, due)| async move {
         sleep_until(due).await;
         let event = Bytes::from(format!("id: {n}\ndata: {{\"event\":{n}}}\n\n"));
-        Some((
-            Ok(Frame::data(event)),
-            (n + 1, due + Duration::from_secs(1)),
-        ))
+        Some((Ok(Frame::data(event)), (n + 1, due + Duration::from_secs(1))))
     });
     // An end of its own, which the client sees as such; it connects again to an instance that stays.
     let events = events.take_until(Box::pin(leave.begins()));

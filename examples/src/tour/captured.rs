@@ -14,9 +14,7 @@ impl Captured {
     pub(super) fn line(&self, words: &[&str]) -> Option<String> {
         let log = self.log();
         let text = String::from_utf8_lossy(&log);
-        let line = text
-            .lines()
-            .find(|line| words.iter().all(|word| line.contains(word)));
+        let line = text.lines().find(|line| words.iter().all(|word| line.contains(word)));
         line.map(str::to_owned)
     }
 

@@ -18,26 +18,16 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     );
 
     show.step("A call", "-", async {
-        let answer = on
-            .orders()
-            .await?
-            .get(on.request(GetRequest { id: 7 }, None)?)
-            .await;
+        let answer = on.orders().await?.get(on.request(GetRequest { id: 7 }, None)?).await;
         let is_it = answer.as_ref().is_ok_and(|order| order.get_ref().id == 7);
         Ok(seen("Get { id: 7 }", &answer).check("the order", is_it))
     })
     .await;
 
     show.step("An order with two faults", "problem", async {
-        let order = CreateRequest {
-            item: String::new(),
-            quantity: 0,
-        };
+        let order = CreateRequest { item: String::new(), quantity: 0 };
         let answer = on.orders().await?.create(on.request(order, None)?).await;
-        let fields = answer
-            .as_ref()
-            .err()
-            .and_then(StatusExt::get_details_bad_request);
+        let fields = answer.as_ref().err().and_then(StatusExt::get_details_bad_request);
         let fields = fields.map_or(0, |faults| faults.field_violations.len());
         let seen = seen("Create { item: \"\", quantity: 0 }", &answer);
         Ok(seen
@@ -47,18 +37,12 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     .await;
 
     show.step("A method that panics", "problem", async {
-        let answer = on
-            .orders()
-            .await?
-            .panic(on.request(PanicRequest {}, None)?)
-            .await;
+        let answer = on.orders().await?.panic(on.request(PanicRequest {}, None)?).await;
         let status = answer.as_ref().err();
         let is_hidden = status.is_some_and(|status| !format!("{status:?}").contains("4711"));
         let id = status.and_then(StatusExt::get_details_request_info);
         let id = id.map_or_else(String::new, |info| info.request_id);
-        let line = on
-            .log
-            .line(&["a request failed", &format!("request_id=\"{id}\"")]);
+        let line = on.log.line(&["a request failed", &format!("request_id=\"{id}\"")]);
         Ok(seen("Panic {}", &answer)
             .check("INTERNAL", code(&answer) == Code::Internal)
             .check("nothing of the panic", is_hidden)
@@ -68,19 +52,11 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
 
     show.step("A status of the method's own", "-", async {
         let message = "the book is closed";
-        let failure = FailRequest {
-            code: 9,
-            message: message.to_owned(),
-        };
+        let failure = FailRequest { code: 9, message: message.to_owned() };
         let answer = on.orders().await?.fail(on.request(failure, None)?).await;
-        let is_kept = answer
-            .as_ref()
-            .is_err_and(|status| status.message() == message);
+        let is_kept = answer.as_ref().is_err_and(|status| status.message() == message);
         let seen = seen("Fail { code: 9, .. }", &answer);
-        Ok(seen.check(
-            "passes as it is",
-            is_kept && code(&answer) == Code::FailedPrecondition,
-        ))
+        Ok(seen.check("passes as it is", is_kept && code(&answer) == Code::FailedPrecondition))
     })
     .await;
 
@@ -97,10 +73,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
         let mut orders = on.behind_mended_limiter().await?;
         let answer = orders.get(on.request(GetRequest { id: 7 }, None)?).await;
         Ok(seen("Get { id: 7 }, answered with a bare 429", &answer)
-            .check(
-                "RESOURCE_EXHAUSTED",
-                code(&answer) == Code::ResourceExhausted,
-            )
+            .check("RESOURCE_EXHAUSTED", code(&answer) == Code::ResourceExhausted)
             .check("wait three seconds", retry_secs(&answer) == Some(3)))
     })
     .await;
@@ -116,17 +89,12 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
             let request = on.request(GetRequest { id: 7 }, Some(GREEDY))?;
             passed += usize::from(orders.get(request).await.is_ok());
         }
-        let answer = orders
-            .get(on.request(GetRequest { id: 7 }, Some(GREEDY))?)
-            .await;
+        let answer = orders.get(on.request(GetRequest { id: 7 }, Some(GREEDY))?).await;
         let wait = retry_secs(&answer).is_some_and(|secs| (1..=120).contains(&secs));
         Ok(seen("Get { id: 7 }", &answer)
             .sent("3 requests over HTTP, then 3 over gRPC, all from 203.0.113.99")
             .check("five passed before", passed == 5)
-            .check(
-                "RESOURCE_EXHAUSTED",
-                code(&answer) == Code::ResourceExhausted,
-            )
+            .check("RESOURCE_EXHAUSTED", code(&answer) == Code::ResourceExhausted)
             .check("when to retry", wait))
     })
     .await;
@@ -147,11 +115,7 @@ pub(super) fn seen<T: Debug>(sent: &str, answer: &Result<Response<T>, Status>) -
         Ok(answer) => ("OK".to_owned(), vec![format!("OK {:?}", answer.get_ref())]),
         Err(status) => (name(status).to_owned(), details(status)),
     };
-    let seen = Seen {
-        got,
-        gist,
-        ..Seen::default()
-    };
+    let seen = Seen { got, gist, ..Seen::default() };
     seen.sent(format!("orders.v1.Orders/{sent}"))
 }
 
@@ -173,22 +137,11 @@ fn details(status: &Status) -> Vec<String> {
     if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
         lines.push(format!("RetryInfo in {delay:.0?}"));
     }
-    for fault in details
-        .bad_request()
-        .iter()
-        .flat_map(|faults| &faults.field_violations)
-    {
+    for fault in details.bad_request().iter().flat_map(|faults| &faults.field_violations) {
         lines.push(format!("BadRequest {}: {}", fault.field, fault.description));
     }
-    for quota in details
-        .quota_failure()
-        .iter()
-        .flat_map(|failure| &failure.violations)
-    {
-        lines.push(format!(
-            "QuotaFailure {}: {}",
-            quota.subject, quota.description
-        ));
+    for quota in details.quota_failure().iter().flat_map(|failure| &failure.violations) {
+        lines.push(format!("QuotaFailure {}: {}", quota.subject, quota.description));
     }
     lines
 }

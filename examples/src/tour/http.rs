@@ -39,13 +39,7 @@ pub(super) struct Answer {
 
 impl Call {
     pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            headers: Vec::new(),
-            body: Bytes::new(),
-            watched: &[],
-        }
+        Self { method, path: path.into(), headers: Vec::new(), body: Bytes::new(), watched: &[] }
     }
 
     pub(super) fn get(path: impl Into<String>) -> Self {
@@ -80,9 +74,7 @@ impl Call {
     }
 
     pub(super) fn is_from_somebody(&self) -> bool {
-        self.headers
-            .iter()
-            .any(|(name, _)| *name == "x-forwarded-for")
+        self.headers.iter().any(|(name, _)| *name == "x-forwarded-for")
     }
 
     /// Opens a connection of its own, and returns as soon as there is a head.
@@ -92,10 +84,8 @@ impl Call {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // It ends with the exchange, and its errors are those of the exchange.
         tokio::spawn(connection);
-        let mut request = Request::builder()
-            .method(&self.method)
-            .uri(&self.path)
-            .header(HOST, to.to_string());
+        let mut request =
+            Request::builder().method(&self.method).uri(&self.path).header(HOST, to.to_string());
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
@@ -134,9 +124,7 @@ impl Answer {
 
     pub(super) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
-        value
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        value.and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// What the body has at a JSON pointer.
@@ -167,21 +155,13 @@ impl Answer {
         if !self.body.is_empty() {
             got.push(shown(&self.body));
         }
-        Seen {
-            sent: self.call.lines(),
-            got,
-            gist: self.status.to_string(),
-            checks: Vec::new(),
-        }
+        Seen { sent: self.call.lines(), got, gist: self.status.to_string(), checks: Vec::new() }
     }
 
     /// The same, and that it is a problem of this status.
     pub(super) fn seen_problem(&self, status: u16) -> Seen {
         let seen = self.seen();
-        seen.check(
-            format!("a problem with {status} and the request's id"),
-            self.is_problem(status),
-        )
+        seen.check(format!("a problem with {status} and the request's id"), self.is_problem(status))
     }
 }
 

@@ -11,14 +11,8 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
 
     show.step("A handler that panics", "problem", async {
         let answer = on.send(Call::get("/panic")).await?;
-        let id = answer
-            .at("/error_id")
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let line = on
-            .log
-            .line(&[&format!("error_id=\"{id}\""), "do not show this"]);
+        let id = answer.at("/error_id").as_str().unwrap_or_default().to_owned();
+        let line = on.log.line(&[&format!("error_id=\"{id}\""), "do not show this"]);
         let line = line.filter(|_| !id.is_empty());
         let seen = answer.seen_problem(500);
         Ok(seen
@@ -29,9 +23,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     .await;
 
     show.step("A request id of the caller's", "observe", async {
-        let call = Call::get("/nothing/here")
-            .watching(&ID)
-            .header("x-request-id", "tour-0001");
+        let call = Call::get("/nothing/here").watching(&ID).header("x-request-id", "tour-0001");
         let answer = on.send(call).await?;
         let line = on.log.line(&["access", "request_id=\"tour-0001\""]);
         let seen = answer.seen_problem(404);
@@ -43,15 +35,12 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     .await;
 
     show.step("A request id that is none", "observe", async {
-        let call = Call::get("/orders/7")
-            .watching(&ID)
-            .header("x-request-id", "\"a b\", error=none");
+        let call =
+            Call::get("/orders/7").watching(&ID).header("x-request-id", "\"a b\", error=none");
         let answer = on.send(call).await?;
         let id = answer.header("x-request-id");
         let is_new = id.len() == 36 && answer.at("/request_id") == id;
-        Ok(answer
-            .seen()
-            .check("a new one, for the handler as well", is_new))
+        Ok(answer.seen().check("a new one, for the handler as well", is_new))
     })
     .await;
 }

@@ -13,31 +13,22 @@ pub(super) async fn show(on: Stage, show: &mut Show) {
     show.step("An end while streams are open", "leave", async {
         let stream = Call::get("/stream?chunks=5&every_ms=100");
         let events = Call::get("/events");
-        let sent = [
-            stream.lines(),
-            events.lines(),
-            vec!["then the server is told to end".to_owned()],
-        ]
-        .concat();
+        let sent =
+            [stream.lines(), events.lines(), vec!["then the server is told to end".to_owned()]]
+                .concat();
         // Both have answered with a head, and are not over.
         let stream = stream.open(on.http).await?.into_body();
         let events = events.open(on.http).await?.into_body();
         on.app.leave.begin();
 
         let lines = stream.collect().await?.to_bytes();
-        let lines = lines
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .count();
+        let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
         let events = events.collect().await;
         on.serving.await?;
         let refused = TcpStream::connect(on.http).await.is_err();
         let seen = Seen {
             sent,
-            got: vec![
-                format!("{lines} of 5 lines"),
-                "the end of the events".to_owned(),
-            ],
+            got: vec![format!("{lines} of 5 lines"), "the end of the events".to_owned()],
             gist: "every line".to_owned(),
             checks: Vec::new(),
         };

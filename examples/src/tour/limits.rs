@@ -17,9 +17,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     show.step("A request within the limit", "ratelimit", async {
         let answer = on.send(Call::get("/orders/7").watching(&LIMIT)).await?;
         let left = answer.header("ratelimit").contains("r=4");
-        let policy = answer
-            .header("ratelimit-policy")
-            .contains("\"address\";q=5;w=600");
+        let policy = answer.header("ratelimit-policy").contains("\"address\";q=5;w=600");
         Ok(answer
             .seen()
             .check("200", answer.status == 200)
@@ -40,17 +38,12 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
         Ok(seen
             .check("five passed before", passed == 5)
             .check("Retry-After", (1..=120).contains(&wait))
-            .check(
-                "which policy",
-                answer.at("/violated-policies/0") == "address",
-            ))
+            .check("which policy", answer.at("/violated-policies/0") == "address"))
     })
     .await;
 
     show.step("Another client", "ratelimit", async {
-        let answer = on
-            .send(Call::get("/orders/7").watching(&LIMIT).from("203.0.113.8"))
-            .await?;
+        let answer = on.send(Call::get("/orders/7").watching(&LIMIT).from("203.0.113.8")).await?;
         Ok(answer.seen().check("passes", answer.status == 200))
     })
     .await;
@@ -58,29 +51,23 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     show.step("The first one, with a forged header", "ratelimit", async {
         // The proxy appends what it sees; what stands before is the client's word.
         let forged = format!("192.0.2.1, {GREEDY}");
-        let answer = on
-            .send(Call::get("/orders/7").watching(&LIMIT).from(&forged))
-            .await?;
+        let answer = on.send(Call::get("/orders/7").watching(&LIMIT).from(&forged)).await?;
         Ok(answer.seen_problem(429))
     })
     .await;
 
-    show.step(
-        "One IPv6 subscriber with six addresses",
-        "ratelimit",
-        async {
-            let call = |host: &str| Call::get("/").from(&format!("2001:db8:0:{host}"));
-            let mut passed = 0;
-            for host in ["7::1", "7::2", "7:a::3", "7:b::4", "7:ffff::5"] {
-                passed += usize::from(on.send(call(host)).await?.status == 200);
-            }
-            let answer = on.send(call("7:cafe::6")).await?;
-            let neighbour = on.send(call("8::1")).await?;
-            let seen = answer.seen_problem(429);
-            Ok(seen
-                .check("five of its /64 passed before", passed == 5)
-                .check("the /64 beside it passes", neighbour.status == 200))
-        },
-    )
+    show.step("One IPv6 subscriber with six addresses", "ratelimit", async {
+        let call = |host: &str| Call::get("/").from(&format!("2001:db8:0:{host}"));
+        let mut passed = 0;
+        for host in ["7::1", "7::2", "7:a::3", "7:b::4", "7:ffff::5"] {
+            passed += usize::from(on.send(call(host)).await?.status == 200);
+        }
+        let answer = on.send(call("7:cafe::6")).await?;
+        let neighbour = on.send(call("8::1")).await?;
+        let seen = answer.seen_problem(429);
+        Ok(seen
+            .check("five of its /64 passed before", passed == 5)
+            .check("the /64 beside it passes", neighbour.status == 200))
+    })
     .await;
 }

@@ -56,11 +56,7 @@ pub async fn main() -> ExitCode {
             }
         }
     }
-    let mut show = if json {
-        Show::json()
-    } else {
-        Show::text(Paint::new(is_colourful()))
-    };
+    let mut show = if json { Show::json() } else { Show::text(Paint::new(is_colourful())) };
     let Ok(mut signals) = Signals::hear() else {
         return end("signals cannot be heard", &mut io::stderr(), 1);
     };

@@ -22,10 +22,7 @@ pub(super) struct Check {
 impl Seen {
     /// Something that has to hold.
     pub(super) fn check(mut self, expected: impl Into<String>, ok: bool) -> Self {
-        self.checks.push(Check {
-            expected: expected.into(),
-            ok,
-        });
+        self.checks.push(Check { expected: expected.into(), ok });
         self
     }
 

@@ -53,11 +53,7 @@ impl Show {
     }
 
     const fn new(form: Form) -> Self {
-        Self {
-            form,
-            section: "",
-            steps: Vec::new(),
-        }
+        Self { form, section: "", steps: Vec::new() }
     }
 
     /// Says what runs where.
@@ -74,10 +70,7 @@ impl Show {
         self.section = title;
         let Form::Text(paint) = self.form else { return };
         line("");
-        line(&paint.bold(&format!(
-            "── {title} {}",
-            "─".repeat(WIDTH - 4 - title.chars().count())
-        )));
+        line(&paint.bold(&format!("── {title} {}", "─".repeat(WIDTH - 4 - title.chars().count()))));
         for text in wrapped(about, WIDTH - 3) {
             line(&format!("   {}", paint.dim(&text)));
         }
@@ -133,12 +126,8 @@ impl Show {
         let Form::Text(paint) = self.form else { return };
         line("");
         line(&paint.bold(&format!("── At a glance {}", "─".repeat(WIDTH - 15))));
-        let head = format!(
-            "      {} {} {}",
-            fitted("step", 43),
-            fitted("layer", 12),
-            "what came back"
-        );
+        let head =
+            format!("      {} {} {}", fitted("step", 43), fitted("layer", 12), "what came back");
         line(&paint.dim(&head));
         for step in &self.steps {
             let row = format!(
@@ -166,11 +155,7 @@ impl Step {
         let room = WIDTH - 4 - self.layer.chars().count();
         let title = format!("{:>2}. {}", self.step, self.title);
         line("");
-        line(&format!(
-            "{}{}",
-            paint.bold(&fitted(&title, room + 4)),
-            paint.cyan(self.layer)
-        ));
+        line(&format!("{}{}", paint.bold(&fitted(&title, room + 4)), paint.cyan(self.layer)));
         lines("  > ", &self.seen.sent, |text| text.to_owned());
         lines("  < ", &self.seen.got, |text| paint.dim(text));
         self.print_checks(paint);
@@ -203,18 +188,11 @@ fn lines(first: &str, texts: &[String], paint: impl Fn(&str) -> String) {
 }
 
 fn mark(paint: Paint, ok: bool) -> String {
-    if ok {
-        paint.green("✓")
-    } else {
-        paint.red("✗")
-    }
+    if ok { paint.green("✓") } else { paint.red("✗") }
 }
 
 fn broken(error: &str) -> Seen {
-    let seen = Seen {
-        gist: "nothing".to_owned(),
-        ..Seen::default()
-    };
+    let seen = Seen { gist: "nothing".to_owned(), ..Seen::default() };
     seen.check(error, false)
 }
 

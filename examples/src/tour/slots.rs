@@ -24,9 +24,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
             passes = on.send(Call::get("/orders/7")).await?.status == 200;
         }
         let seen = refused.seen_problem(503);
-        Ok(seen
-            .check("Retry-After", wait)
-            .check("passes when one of them has left", passes))
+        Ok(seen.check("Retry-After", wait).check("passes when one of them has left", passes))
     })
     .await;
 }

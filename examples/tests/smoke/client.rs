@@ -30,11 +30,7 @@ pub(crate) struct Answer {
 
 pub(crate) fn call(to: SocketAddr, method: Method, path: &str) -> Call {
     let request = Request::builder().method(method).uri(path);
-    Call {
-        request: request.header(HOST, to.to_string()),
-        body: Bytes::new(),
-        to,
-    }
+    Call { request: request.header(HOST, to.to_string()), body: Bytes::new(), to }
 }
 
 pub(crate) async fn get(to: SocketAddr, path: &str) -> Answer {
@@ -127,11 +123,7 @@ fn exchange(to: SocketAddr, bytes: &[u8], ends: bool) -> Vec<u8> {
     let mut answer = Vec::new();
     if let Err(error) = stream.read_to_end(&mut answer) {
         let is_timeout = error.kind() == std::io::ErrorKind::WouldBlock;
-        assert!(
-            !is_timeout,
-            "no end after {:?}",
-            String::from_utf8_lossy(bytes)
-        );
+        assert!(!is_timeout, "no end after {:?}", String::from_utf8_lossy(bytes));
     }
     answer
 }

@@ -55,10 +55,7 @@ fn nonsense_is_refused_in_one_line_that_names_the_flag() {
         ] {
             let line = refused(binary, flags, 2);
             let name = flags[0].split('=').next().unwrap();
-            assert!(
-                line.starts_with(name) && line.len() > name.len() + 10,
-                "{line}"
-            );
+            assert!(line.starts_with(name) && line.len() > name.len() + 10, "{line}");
         }
         assert!(refused(binary, &["nonsense"], 2).contains("--help"));
     }
@@ -81,10 +78,7 @@ fn help_lists_every_flag_and_its_variable() {
             "log",
         ] {
             let variable = format!("TOWER_READY_{}", flag.to_uppercase().replace('-', "_"));
-            assert!(
-                help.contains(&format!("--{flag} ")) && help.contains(&variable),
-                "{help}"
-            );
+            assert!(help.contains(&format!("--{flag} ")) && help.contains(&variable), "{help}");
         }
     }
 }
@@ -92,9 +86,7 @@ fn help_lists_every_flag_and_its_variable() {
 #[tokio::test]
 async fn a_variable_stands_in_for_a_flag() {
     let mut command = command("axum");
-    command
-        .env("TOWER_READY_LISTEN", "127.0.0.1:0")
-        .env("TOWER_READY_IP_QUOTA", "7/1m");
+    command.env("TOWER_READY_LISTEN", "127.0.0.1:0").env("TOWER_READY_IP_QUOTA", "7/1m");
     let server = Server::run(&mut command);
     let answer = get(server.address, "/").await;
     assert!(answer.header("ratelimit-policy").contains("q=7;w=60"));
@@ -102,10 +94,7 @@ async fn a_variable_stands_in_for_a_flag() {
 
     command.env("TOWER_READY_IP_QUOTA", "7");
     let line = refusal(&command.output().unwrap(), 2);
-    assert!(
-        line.starts_with("TOWER_READY_IP_QUOTA (--ip-quota): "),
-        "{line}"
-    );
+    assert!(line.starts_with("TOWER_READY_IP_QUOTA (--ip-quota): "), "{line}");
 }
 
 #[test]
@@ -114,10 +103,7 @@ fn a_port_that_is_taken_is_named() {
     let address = taken.local_addr().unwrap().to_string();
     for binary in SERVERS {
         let line = refused(binary, &["--listen", &address], 1);
-        assert!(
-            line.starts_with("--listen: ") && line.contains(&address),
-            "{line}"
-        );
+        assert!(line.starts_with("--listen: ") && line.contains(&address), "{line}");
         let admin = ["--listen", "127.0.0.1:0", "--admin", &address];
         assert!(refused(binary, &admin, 1).starts_with("--admin: "));
     }

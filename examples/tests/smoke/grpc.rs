@@ -42,36 +42,23 @@ async fn an_order_is_found_or_taken() {
     let server = Server::start("tonic", &[]);
     let mut orders = orders(&server).await;
     let mut request = tonic::Request::new(GetRequest { id: u64::MAX });
-    request
-        .metadata_mut()
-        .insert("x-request-id", "smoke-2".parse().unwrap());
+    request.metadata_mut().insert("x-request-id", "smoke-2".parse().unwrap());
     let answer = within(orders.get(request)).await.unwrap();
     assert_eq!(answer.metadata().get("x-request-id").unwrap(), "smoke-2");
     let order = answer.into_inner();
-    assert_eq!(
-        (order.id, &*order.by, &*order.request_id),
-        (u64::MAX, "anonymous", "smoke-2")
-    );
+    assert_eq!((order.id, &*order.by, &*order.request_id), (u64::MAX, "anonymous", "smoke-2"));
 
     let item = "teapot".to_owned();
-    let taken = within(orders.create(CreateRequest { item, quantity: 1 }))
-        .await
-        .unwrap();
+    let taken = within(orders.create(CreateRequest { item, quantity: 1 })).await.unwrap();
     assert_eq!(taken.get_ref().id, 1);
 
-    let refused = CreateRequest {
-        item: "x".repeat(65),
-        quantity: 101,
-    };
+    let refused = CreateRequest { item: "x".repeat(65), quantity: 101 };
     let refused = within(orders.create(refused)).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     let faults = refused.get_details_bad_request().unwrap().field_violations;
     let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
     assert_eq!(fields.len(), 2, "{fields:?}");
-    assert!(
-        fields[0].ends_with("item") && fields[1].ends_with("quantity"),
-        "{fields:?}"
-    );
+    assert!(fields[0].ends_with("item") && fields[1].ends_with("quantity"), "{fields:?}");
     server.stop();
 }
 
@@ -80,11 +67,7 @@ async fn a_watch_has_all_of_its_orders_or_fails_in_its_trailers() {
     let server = Server::start("tonic", &[]);
     let mut orders = orders(&server).await;
     for (fail_after, expected) in [(0, Ok(5)), (2, Err((2, Code::Unavailable)))] {
-        let watch = WatchRequest {
-            chunks: 5,
-            every_ms: 1,
-            fail_after,
-        };
+        let watch = WatchRequest { chunks: 5, every_ms: 1, fail_after };
         let mut watch = within(orders.watch(watch)).await.unwrap().into_inner();
         let mut count = 0;
         let end = loop {
@@ -106,10 +89,7 @@ async fn a_failure_passes_as_it_is_and_a_panic_does_not() {
     within(orders.slow(SlowRequest { ms: 1 })).await.unwrap();
     for code in 1..=16u32 {
         let message = format!("number {code}: 100 % ✓");
-        let failure = FailRequest {
-            code,
-            message: message.clone(),
-        };
+        let failure = FailRequest { code, message: message.clone() };
         let status = within(orders.fail(failure)).await.unwrap_err();
         assert_eq!((status.code() as u32, status.message()), (code, &*message));
         assert!(status.details().is_empty());
@@ -117,11 +97,7 @@ async fn a_failure_passes_as_it_is_and_a_panic_does_not() {
     }
     assert!(within(orders.fail(FailRequest::default())).await.is_ok());
     let code = 17;
-    let nonsense = within(orders.fail(FailRequest {
-        code,
-        ..Default::default()
-    }))
-    .await;
+    let nonsense = within(orders.fail(FailRequest { code, ..Default::default() })).await;
     assert_eq!(nonsense.unwrap_err().code(), Code::InvalidArgument);
 
     let status = within(orders.panic(PanicRequest {})).await.unwrap_err();
@@ -144,21 +120,9 @@ async fn a_limit_is_one_for_all_connections_and_says_when_to_retry() {
     let mut orders = orders(&server).await;
     let refused = within(orders.get(GetRequest { id: 1 })).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
-    assert!(
-        refused
-            .get_details_retry_info()
-            .unwrap()
-            .retry_delay
-            .is_some()
-    );
-    assert_eq!(
-        refused.get_details_error_info().unwrap().domain,
-        "orders.example"
-    );
-    assert_eq!(
-        refused.get_details_request_info().unwrap().request_id,
-        request_id(&refused)
-    );
+    assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
+    assert_eq!(refused.get_details_error_info().unwrap().domain, "orders.example");
+    assert_eq!(refused.get_details_request_info().unwrap().request_id, request_id(&refused));
     server.stop();
 }
 
@@ -168,15 +132,11 @@ async fn health_and_reflection_know_the_service() {
     let mut health = HealthClient::new(channel(&server).await);
     for service in ["", "orders.v1.Orders"] {
         let service = service.to_owned();
-        let answer = within(health.check(HealthCheckRequest { service }))
-            .await
-            .unwrap();
+        let answer = within(health.check(HealthCheckRequest { service })).await.unwrap();
         assert_eq!(answer.get_ref().status, 1);
     }
     let service = "nobody".to_owned();
-    let unknown = within(health.check(HealthCheckRequest { service }))
-        .await
-        .unwrap_err();
+    let unknown = within(health.check(HealthCheckRequest { service })).await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound);
 
     let mut reflection = ServerReflectionClient::new(channel(&server).await);
@@ -185,23 +145,12 @@ async fn health_and_reflection_know_the_service() {
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
     let asked = futures_util::stream::iter([asked]);
-    let mut answers = within(reflection.server_reflection_info(asked))
-        .await
-        .unwrap()
-        .into_inner();
-    let answer = within(answers.message())
-        .await
-        .unwrap()
-        .unwrap()
-        .message_response;
+    let mut answers = within(reflection.server_reflection_info(asked)).await.unwrap().into_inner();
+    let answer = within(answers.message()).await.unwrap().unwrap().message_response;
     let Some(MessageResponse::ListServicesResponse(list)) = answer else {
         panic!("{answer:?}");
     };
-    let names: Vec<_> = list
-        .service
-        .iter()
-        .map(|service| service.name.as_str())
-        .collect();
+    let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
     assert!(names.contains(&"orders.v1.Orders") && names.contains(&"grpc.health.v1.Health"));
     server.stop();
 }
@@ -214,18 +163,12 @@ async fn whoever_watches_hears_that_the_server_goes() {
     let mut watched = Vec::new();
     for service in ["", "orders.v1.Orders"] {
         let service = service.to_owned();
-        let watch = within(health.watch(HealthCheckRequest { service }))
-            .await
-            .unwrap();
+        let watch = within(health.watch(HealthCheckRequest { service })).await.unwrap();
         let mut watch = watch.into_inner();
         assert_eq!(within(watch.message()).await.unwrap().unwrap().status, 1);
         watched.push(watch);
     }
-    let watch = WatchRequest {
-        chunks: 10,
-        every_ms: 20,
-        fail_after: 0,
-    };
+    let watch = WatchRequest { chunks: 10, every_ms: 20, fail_after: 0 };
     let mut watch = within(orders.watch(watch)).await.unwrap().into_inner();
 
     server.terminate();
@@ -245,17 +188,13 @@ async fn whoever_watches_hears_that_the_server_goes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn hostile_calls_get_a_code_and_the_server_lives() {
     let server = Server::start("tonic", &[]);
-    let stream = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
             .await
             .unwrap();
     tokio::spawn(connection);
-    let methods = [
-        "Get", "Create", "Watch", "Slow", "Fail", "Panic", "Nothing", "%ff",
-    ];
+    let methods = ["Get", "Create", "Watch", "Slow", "Fail", "Panic", "Nothing", "%ff"];
     for method in methods {
         for body in [
             &b""[..],
@@ -268,29 +207,19 @@ async fn hostile_calls_get_a_code_and_the_server_lives() {
             let uri = format!("http://{}/orders.v1.Orders/{method}", server.address);
             let request = Request::post(uri).header("content-type", "application/grpc");
             let request = request.body(Full::new(Bytes::from_static(body))).unwrap();
-            let (head, body) = within(sender.send_request(request))
-                .await
-                .unwrap()
-                .into_parts();
+            let (head, body) = within(sender.send_request(request)).await.unwrap().into_parts();
             let end = within(body.collect()).await.unwrap();
-            let trailers = end
-                .trailers()
-                .and_then(|trailers| trailers.get("grpc-status"));
+            let trailers = end.trailers().and_then(|trailers| trailers.get("grpc-status"));
             let code = head.headers.get("grpc-status").or(trailers);
             let code = code.unwrap_or_else(|| panic!("{method}: no code"));
             assert_ne!(code, "0", "{method}");
             assert!(head.headers.contains_key("x-request-id"), "{method}");
         }
     }
-    for bytes in [
-        &b"GET / HTTP/1.1\r\nhost: h\r\n\r\n"[..],
-        b"\0\0\0",
-        b"PRI * HTTP/2.0\r\n\r\nSM",
-    ] {
+    for bytes in [&b"GET / HTTP/1.1\r\nhost: h\r\n\r\n"[..], b"\0\0\0", b"PRI * HTTP/2.0\r\n\r\nSM"]
+    {
         raw(server.address, bytes);
     }
-    within(orders(&server).await.get(GetRequest { id: 1 }))
-        .await
-        .unwrap();
+    within(orders(&server).await.get(GetRequest { id: 1 })).await.unwrap();
     server.stop();
 }

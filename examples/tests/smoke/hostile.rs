@@ -49,10 +49,7 @@ async fn every_route_survives_every_form_of_request() {
                 format!("GET {path}\r\n\r\n"),
                 format!("GET {path} HTTP/1.1\r\nhost: h\r\nx-huge: {huge}\r\n\r\n"),
                 format!("GET {path}?{huge} HTTP/1.1\r\nhost: h\r\n\r\n"),
-                format!(
-                    "GET {path} HTTP/1.1\r\nhost: h\r\n{}\r\n",
-                    "x: y\r\n".repeat(1_000)
-                ),
+                format!("GET {path} HTTP/1.1\r\nhost: h\r\n{}\r\n", "x: y\r\n".repeat(1_000)),
                 format!(
                     "GET {path} HTTP/1.1\r\nhost: h\r\nx-request-id: a\r\nx-request-id: b\r\n\r\n"
                 ),

@@ -25,17 +25,9 @@ async fn what_is_in_flight_is_finished() {
 
         server.terminate();
         let lines = within(stream.collect()).await.unwrap().to_bytes();
-        assert_eq!(
-            lines.iter().filter(|byte| **byte == b'\n').count(),
-            10,
-            "{host}"
-        );
+        assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 10, "{host}");
         within(events.collect()).await.unwrap();
-        assert_eq!(
-            silent.read(&mut [0]).unwrap(),
-            0,
-            "{host}: no end for who said nothing"
-        );
+        assert_eq!(silent.read(&mut [0]).unwrap(), 0, "{host}: no end for who said nothing");
         let address = server.address;
         let (status, rest) = server.ended();
         assert!(status.success(), "{host}: {status}: {rest:?}");
@@ -46,13 +38,9 @@ async fn what_is_in_flight_is_finished() {
 #[tokio::test]
 async fn a_web_socket_is_told_that_the_server_goes() {
     let server = Server::start("axum", &[]);
-    let stream = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let url = format!("ws://{}/ws", server.address);
-    let (mut socket, _) = within(tokio_tungstenite::client_async(url, stream))
-        .await
-        .unwrap();
+    let (mut socket, _) = within(tokio_tungstenite::client_async(url, stream)).await.unwrap();
     server.terminate();
     let Message::Close(Some(close)) = within(socket.next()).await.unwrap().unwrap() else {
         panic!("no close");
@@ -81,21 +69,13 @@ async fn an_operator_may_ask_for_the_end() {
 async fn a_second_signal_cuts_and_says_so() {
     for host in HTTP_HOSTS {
         let server = Server::start(host, &[]);
-        let _slow = call(
-            server.address,
-            Method::GET,
-            "/stream?chunks=2&every_ms=600000",
-        )
-        .open()
-        .await;
+        let _slow =
+            call(server.address, Method::GET, "/stream?chunks=2&every_ms=600000").open().await;
         server.terminate();
         server.logs(&["leaving"]);
         server.terminate();
         let (status, rest) = server.ended();
         assert_eq!(status.code(), Some(1), "{host}");
-        assert!(
-            rest.iter().any(|line| line.contains("work was cut")),
-            "{host}: {rest:?}"
-        );
+        assert!(rest.iter().any(|line| line.contains("work was cut")), "{host}: {rest:?}");
     }
 }

@@ -20,15 +20,8 @@ async fn a_request_has_one_id_and_an_answer() {
     for host in HTTP_HOSTS {
         let server = Server::start(host, &[]);
         let answer = get(server.address, "/").await;
-        assert_eq!(
-            (answer.status.as_u16(), &answer.body[..]),
-            (200, &b"ok"[..])
-        );
-        assert!(
-            answer
-                .header("ratelimit-policy")
-                .contains("\"address\";q=200;w=1")
-        );
+        assert_eq!((answer.status.as_u16(), &answer.body[..]), (200, &b"ok"[..]));
+        assert!(answer.header("ratelimit-policy").contains("\"address\";q=200;w=1"));
         assert!(answer.header("ratelimit").contains("\"address\""));
 
         let answer = get(server.address, "/orders/7").await;
@@ -44,15 +37,10 @@ async fn a_request_has_one_id_and_an_answer() {
         assert_eq!(kept.json()["request_id"], "A-z0.9_~");
         let long = "x".repeat(129);
         for ids in [&["a b"][..], &["a,b"], &[&long], &["one", "two"]] {
-            let asked = ids
-                .iter()
-                .fold(get(), |call, id| call.header("x-request-id", id));
+            let asked = ids.iter().fold(get(), |call, id| call.header("x-request-id", id));
             let answer = asked.send().await;
             let id = answer.header("x-request-id");
-            assert!(
-                id.len() == 36 && answer.json()["request_id"] == id,
-                "{host}: {id}"
-            );
+            assert!(id.len() == 36 && answer.json()["request_id"] == id, "{host}: {id}");
         }
         server.stop();
     }
@@ -77,22 +65,14 @@ async fn an_order_is_taken_or_told_all_of_its_faults() {
         ] {
             let problem = order(server.address, json, body).await.assert_problem(422);
             let errors = problem["errors"].as_array().unwrap();
-            let found: Vec<_> = errors
-                .iter()
-                .map(|error| error["pointer"].clone())
-                .collect();
+            let found: Vec<_> = errors.iter().map(|error| error["pointer"].clone()).collect();
             assert_eq!(found, pointers, "{host}: {body}");
             assert!(errors.iter().all(|error| error["detail"].is_string()));
         }
         for body in ["", "{", "{\"item\":\"t\"", "\u{0}"] {
             order(server.address, json, body).await.assert_problem(400);
         }
-        for media_type in [
-            "text/plain",
-            "application/x-www-form-urlencoded",
-            "json",
-            "\t",
-        ] {
+        for media_type in ["text/plain", "application/x-www-form-urlencoded", "json", "\t"] {
             let refused = order(server.address, media_type, "{}").await;
             refused.assert_problem(415);
             assert_eq!(refused.header("accept"), "application/json", "{host}");
@@ -152,11 +132,7 @@ async fn a_handler_may_take_its_time_and_choose_its_status() {
         server.logs(&["slow finished", "request_id="]);
         for status in ["200", "204", "302"] {
             let answer = get(server.address, &format!("/fail?status={status}")).await;
-            assert_eq!(
-                (answer.status.as_str(), answer.body.len()),
-                (status, 0),
-                "{host}"
-            );
+            assert_eq!((answer.status.as_str(), answer.body.len()), (status, 0), "{host}");
         }
         // Whoever leaves takes the work along. With the first answer the second request is read.
         let mut leaver = TcpStream::connect(server.address).unwrap();
@@ -179,19 +155,14 @@ async fn a_handler_may_take_its_time_and_choose_its_status() {
 async fn a_type_leads_to_a_page_for_people_and_programs() {
     for host in HTTP_HOSTS {
         let server = Server::start(host, &["--admin", "127.0.0.1:0"]);
-        let problem = order(server.address, "application/json", "{}")
-            .await
-            .assert_problem(422);
+        let problem = order(server.address, "application/json", "{}").await.assert_problem(422);
         let page = problem["type"].as_str().unwrap();
         for address in [server.address, server.admin.unwrap()] {
             let json = get(address, page).await.json();
             assert_eq!(json["problems"][0]["title"], problem["title"], "{host}");
             let all = get(address, "/problems").await.json();
             assert!(all["problems"].as_array().unwrap().len() > 3);
-            let html = call(address, Method::GET, page)
-                .header("accept", "text/html")
-                .send()
-                .await;
+            let html = call(address, Method::GET, page).header("accept", "text/html").send().await;
             assert_eq!(html.header("content-type"), "text/html; charset=utf-8");
         }
         server.stop();
@@ -206,10 +177,7 @@ async fn a_stream_has_all_of_its_lines_or_breaks() {
         assert_eq!(&whole.body[..], b"line 1\nline 2\nline 3\n", "{host}");
 
         let path = "/stream?chunks=5&every_ms=0&fail_after=2";
-        let mut body = call(server.address, Method::GET, path)
-            .open()
-            .await
-            .into_body();
+        let mut body = call(server.address, Method::GET, path).open().await.into_body();
         let mut received = Vec::new();
         let broken = loop {
             match within(body.frame()).await {
@@ -217,10 +185,7 @@ async fn a_stream_has_all_of_its_lines_or_breaks() {
                 end => break end,
             }
         };
-        assert!(
-            matches!(broken, Some(Err(_))),
-            "{host}: a broken body looked whole"
-        );
+        assert!(matches!(broken, Some(Err(_))), "{host}: a broken body looked whole");
         assert_eq!(received, b"line 1\nline 2\n", "{host}");
         server.stop();
     }
@@ -230,23 +195,12 @@ async fn a_stream_has_all_of_its_lines_or_breaks() {
 async fn events_come_as_they_happen() {
     for host in HTTP_HOSTS {
         let server = Server::start(host, &[]);
-        let (head, mut body) = call(server.address, Method::GET, "/events")
-            .open()
-            .await
-            .into_parts();
+        let (head, mut body) =
+            call(server.address, Method::GET, "/events").open().await.into_parts();
         assert_eq!(head.headers["content-type"], "text/event-stream");
         for n in 1..=2 {
-            let event = within(body.frame())
-                .await
-                .unwrap()
-                .unwrap()
-                .into_data()
-                .unwrap();
-            assert_eq!(
-                event,
-                format!("id: {n}\ndata: {{\"event\":{n}}}\n\n"),
-                "{host}"
-            );
+            let event = within(body.frame()).await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(event, format!("id: {n}\ndata: {{\"event\":{n}}}\n\n"), "{host}");
         }
         server.stop();
     }
@@ -255,17 +209,10 @@ async fn events_come_as_they_happen() {
 #[tokio::test]
 async fn a_web_socket_says_back_what_it_hears() {
     let server = Server::start("axum", &[]);
-    let stream = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let url = format!("ws://{}/ws", server.address);
-    let (mut socket, _) = within(tokio_tungstenite::client_async(url, stream))
-        .await
-        .unwrap();
-    for message in [
-        Message::text("a teapot"),
-        Message::binary(vec![0, 159, 146, 150]),
-    ] {
+    let (mut socket, _) = within(tokio_tungstenite::client_async(url, stream)).await.unwrap();
+    for message in [Message::text("a teapot"), Message::binary(vec![0, 159, 146, 150])] {
         socket.send(message.clone()).await.unwrap();
         assert_eq!(within(socket.next()).await.unwrap().unwrap(), message);
     }

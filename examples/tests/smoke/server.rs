@@ -42,11 +42,7 @@ pub(crate) fn command(binary: &str) -> Command {
 impl Server {
     /// Starts a binary on a free port.
     pub(crate) fn start(binary: &str, flags: &[&str]) -> Self {
-        Self::run(
-            command(binary)
-                .args(["--listen", "127.0.0.1:0"])
-                .args(flags),
-        )
+        Self::run(command(binary).args(["--listen", "127.0.0.1:0"]).args(flags))
     }
 
     /// Starts a command, and waits for its first lines.
@@ -56,10 +52,8 @@ impl Server {
         let stdout = lines(child.stdout.take().unwrap());
         let stderr = lines(child.stderr.take().unwrap());
         let first = stdout.recv_timeout(PATIENCE);
-        let address = first
-            .as_deref()
-            .ok()
-            .and_then(|line| line.strip_prefix("listening on http://"));
+        let address =
+            first.as_deref().ok().and_then(|line| line.strip_prefix("listening on http://"));
         let Some(address) = address.and_then(|address| address.parse().ok()) else {
             let _ = child.kill();
             let errors: Vec<_> = stderr.iter().collect();
@@ -68,13 +62,7 @@ impl Server {
         let second = stdout.recv_timeout(PATIENCE).unwrap();
         let admin = second.strip_prefix("admin on http://");
         let admin = admin.map(|address| address.parse().unwrap());
-        Self {
-            child,
-            stdout,
-            stderr,
-            address,
-            admin,
-        }
+        Self { child, stdout, stderr, address, admin }
     }
 
     /// Waits for a line on stderr with all of these words.

@@ -20,15 +20,9 @@ async fn a_request_has_its_slot_to_the_end_of_its_body() {
         let stream = call(server.address, Method::GET, path).open().await;
         let refused = get(server.address, "/").await;
         assert_eq!(refused.assert_problem(503)["code"], "OVERLOADED", "{host}");
-        assert!(
-            refused.header("retry-after").parse::<u64>().is_ok(),
-            "{host}"
-        );
+        assert!(refused.header("retry-after").parse::<u64>().is_ok(), "{host}");
 
-        let lines = within(stream.into_body().collect())
-            .await
-            .unwrap()
-            .to_bytes();
+        let lines = within(stream.into_body().collect()).await.unwrap().to_bytes();
         assert!(lines.ends_with(b"line 3\n"), "{host}");
         let passes = async { while get(server.address, "/").await.status != 200 {} };
         within(passes).await;
@@ -42,11 +36,7 @@ async fn a_call_without_a_slot_is_told_when_to_come_back() {
     let endpoint = Channel::from_shared(format!("http://{}", server.address)).unwrap();
     let channel = within(endpoint.connect()).await.unwrap();
     let mut orders = OrdersClient::new(channel.clone());
-    let watch = WatchRequest {
-        chunks: 2,
-        every_ms: 60_000,
-        fail_after: 0,
-    };
+    let watch = WatchRequest { chunks: 2, every_ms: 60_000, fail_after: 0 };
     let watch = within(orders.watch(watch)).await.unwrap();
 
     let refused = within(orders.get(GetRequest { id: 1 })).await.unwrap_err();
@@ -54,9 +44,7 @@ async fn a_call_without_a_slot_is_told_when_to_come_back() {
     assert!(refused.get_details_retry_info().is_some());
     // Probes are answered in any case.
     let mut health = HealthClient::new(channel);
-    within(health.check(HealthCheckRequest::default()))
-        .await
-        .unwrap();
+    within(health.check(HealthCheckRequest::default())).await.unwrap();
 
     drop(watch);
     let passes = async { while orders.get(GetRequest { id: 1 }).await.is_err() {} };

@@ -17,39 +17,23 @@ fn every_step_of_the_tour_behaves() {
     assert!(output.status.success(), "{errors}");
     assert_eq!(errors, "");
     let lines = String::from_utf8(output.stdout).unwrap();
-    let steps: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let steps: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(steps.len() >= 28, "{} steps", steps.len());
     for (n, step) in steps.iter().enumerate() {
         assert_eq!(step["step"], n + 1);
         assert_eq!(step["ok"], true, "{step}");
         for name in ["section", "title", "layer", "gist"] {
-            assert!(
-                step[name].as_str().is_some_and(|text| !text.is_empty()),
-                "{name}: {step}"
-            );
+            assert!(step[name].as_str().is_some_and(|text| !text.is_empty()), "{name}: {step}");
         }
         for name in ["sent", "got", "checks"] {
-            assert!(
-                step[name].as_array().is_some_and(|list| !list.is_empty()),
-                "{name}: {step}"
-            );
+            assert!(step[name].as_array().is_some_and(|list| !list.is_empty()), "{name}: {step}");
         }
     }
-    let names = steps
-        .iter()
-        .map(|step| (step["section"].to_string(), step["title"].to_string()));
+    let names = steps.iter().map(|step| (step["section"].to_string(), step["title"].to_string()));
     assert_eq!(names.collect::<HashSet<_>>().len(), steps.len());
-    let layers: HashSet<_> = steps
-        .iter()
-        .filter_map(|step| step["layer"].as_str())
-        .collect();
+    let layers: HashSet<_> = steps.iter().filter_map(|step| step["layer"].as_str()).collect();
     assert!(
-        ["problem", "ratelimit", "deadline", "shed"]
-            .iter()
-            .all(|layer| layers.contains(layer)),
+        ["problem", "ratelimit", "deadline", "shed"].iter().all(|layer| layers.contains(layer)),
         "{layers:?}"
     );
     for told in [
@@ -67,42 +51,25 @@ fn every_step_of_the_tour_behaves() {
         "UNAVAILABLE",
         "RESOURCE_EXHAUSTED",
     ] {
-        let is_there = |step: &Value| {
-            step["gist"]
-                .as_str()
-                .is_some_and(|gist| gist.contains(told))
-        };
+        let is_there = |step: &Value| step["gist"].as_str().is_some_and(|gist| gist.contains(told));
         assert!(steps.iter().any(is_there), "no step shows {told}");
     }
 }
 
 #[test]
 fn there_is_no_colour_where_nobody_looks() {
-    let output = command("tour")
-        .env("TERM", "xterm-256color")
-        .output()
-        .unwrap();
+    let output = command("tour").env("TERM", "xterm-256color").output().unwrap();
     let page = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{page}");
     assert!(!page.contains('\x1b'));
-    assert!(
-        page.contains("At a glance") && page.contains("steps behaved"),
-        "{page}"
-    );
-    assert!(
-        page.lines().all(|line| line.chars().count() <= 100),
-        "{page}"
-    );
+    assert!(page.contains("At a glance") && page.contains("steps behaved"), "{page}");
+    assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
 }
 
 #[test]
 fn whoever_has_seen_enough_may_leave() {
     let mut tour = command("tour");
-    let mut tour = tour
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut tour = tour.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut page = BufReader::new(tour.stdout.take().unwrap());
     let mut first = String::new();
     page.read_line(&mut first).unwrap();

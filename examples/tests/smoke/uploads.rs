@@ -16,22 +16,14 @@ async fn an_echo_is_what_was_sent_up_to_a_mebibyte() {
         let server = Server::start(host, &[]);
         for length in [0, 1, 65_537, MIB] {
             let body = Bytes::from(vec![b'x'; length]);
-            let answer = call(server.address, Method::POST, "/echo")
-                .body(body.clone())
-                .send()
-                .await;
-            assert!(
-                answer.status == 200 && answer.body == body,
-                "{host}: {length}"
-            );
+            let answer =
+                call(server.address, Method::POST, "/echo").body(body.clone()).send().await;
+            assert!(answer.status == 200 && answer.body == body, "{host}: {length}");
         }
         // A client that sends all before it reads gets its answer, if there is an end in reach.
         for length in [MIB + 1, 8 * MIB] {
             let body = Bytes::from(vec![b'x'; length]);
-            let refused = call(server.address, Method::POST, "/echo")
-                .body(body)
-                .send()
-                .await;
+            let refused = call(server.address, Method::POST, "/echo").body(body).send().await;
             refused.assert_problem(413);
         }
         server.stop();

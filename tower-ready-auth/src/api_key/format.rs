@@ -33,9 +33,7 @@ impl Format {
     pub(super) fn new(prefix: &str, environment: &str) -> Result<Self, ConfigError> {
         let is_word = |word: &str| {
             matches!(word.len(), 1..=32)
-                && word
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         };
         if !is_word(prefix) || !is_word(environment) {
             let both = format!("{prefix}_{environment}");
@@ -73,10 +71,7 @@ impl Format {
         if !is_digits(id) || !is_digits(secret) || checksum(body) != sum {
             return None;
         }
-        Some(Parts {
-            id: str::from_utf8(id).ok()?,
-            secret: str::from_utf8(secret).ok()?,
-        })
+        Some(Parts { id: str::from_utf8(id).ok()?, secret: str::from_utf8(secret).ok()? })
     }
 }
 
@@ -87,13 +82,10 @@ fn random(length: usize) -> Result<String, ConfigError> {
         let mut bytes = [0; 64];
         let error = || ConfigError::new(ConfigErrorKind::Randomness);
         rand::fill(&mut bytes).map_err(|_| error())?;
-        let even = bytes
-            .iter()
-            .filter(|byte| usize::from(**byte) < 4 * DIGITS.len());
+        let even = bytes.iter().filter(|byte| usize::from(**byte) < 4 * DIGITS.len());
         let left = length - digits.len();
         digits.extend(
-            even.map(|byte| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]))
-                .take(left),
+            even.map(|byte| char::from(DIGITS[usize::from(*byte) % DIGITS.len()])).take(left),
         );
     }
     Ok(digits)
@@ -131,9 +123,7 @@ fn crc32(bytes: &[u8]) -> u32 {
         }
         table
     };
-    !bytes.iter().fold(!0, |crc, byte| {
-        crc >> 8 ^ TABLE[usize::from(crc as u8 ^ byte)]
-    })
+    !bytes.iter().fold(!0, |crc, byte| crc >> 8 ^ TABLE[usize::from(crc as u8 ^ byte)])
 }
 
 #[cfg(test)]

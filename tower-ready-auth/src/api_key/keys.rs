@@ -182,15 +182,8 @@ impl ApiKeysBuilder {
         if self.pepper.as_ref().is_some_and(|pepper| pepper.len() < 32) {
             return Err(ConfigError::new(ConfigErrorKind::ShortPepper));
         }
-        let pepper = self
-            .pepper
-            .map(|pepper| hmac::Key::new(hmac::HMAC_SHA256, &pepper));
-        Ok(ApiKeys(Arc::new(Inner {
-            format,
-            store: self.store,
-            pepper,
-            clock: self.clock,
-        })))
+        let pepper = self.pepper.map(|pepper| hmac::Key::new(hmac::HMAC_SHA256, &pepper));
+        Ok(ApiKeys(Arc::new(Inner { format, store: self.store, pepper, clock: self.clock })))
     }
 }
 

@@ -68,13 +68,7 @@ impl ApiKeyRecord {
     pub(super) fn new(id: String, owner: String, digest: [u8; 32], peppered: bool) -> Self {
         let hex = Some(digest::to_hex(&digest));
         let (sha256, hmac_sha256) = if peppered { (None, hex) } else { (hex, None) };
-        let wire = Wire {
-            id,
-            sha256,
-            hmac_sha256,
-            owner,
-            ..Wire::default()
-        };
+        let wire = Wire { id, sha256, hmac_sha256, owner, ..Wire::default() };
         Self {
             wire,
             digest,
@@ -261,10 +255,7 @@ impl ApiKeyRecord {
 /// A range with bits below its prefix is rather a slip than a wish.
 fn ranges(texts: &[String]) -> Result<Vec<IpNet>, ConfigError> {
     let parse = |text: &String| {
-        let range = text
-            .parse::<IpNet>()
-            .ok()
-            .filter(|range| range.addr() == range.network());
+        let range = text.parse::<IpNet>().ok().filter(|range| range.addr() == range.network());
         let range = range.or_else(|| Some(text.parse::<IpAddr>().ok()?.to_canonical().into()));
         range.ok_or_else(|| ConfigError::new(ConfigErrorKind::AddressRange).about(text))
     };

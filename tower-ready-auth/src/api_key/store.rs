@@ -50,10 +50,7 @@ impl MemoryKeys {
     /// When its owner has two keys already that have not expired, or when the id is taken.
     pub fn insert(&self, record: ApiKeyRecord) -> Result<(), ConfigError> {
         let now = Millis::of(std::time::SystemTime::now());
-        let mut records = self
-            .0
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut records = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         let is_live =
             |other: &&Arc<ApiKeyRecord>| other.owner() == record.owner() && !other.is_over(now);
         if records.values().filter(is_live).count() >= LIVE_PER_OWNER {
@@ -69,27 +66,18 @@ impl MemoryKeys {
     /// Takes a key away, and says whether it was there. The next request with it is refused.
     #[expect(clippy::must_use_candidate, reason = "the key is gone either way")]
     pub fn remove(&self, id: &str) -> bool {
-        let mut records = self
-            .0
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut records = self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         records.remove(id).is_some()
     }
 
     fn len(&self) -> usize {
-        self.0
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .len()
+        self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner()).len()
     }
 }
 
 impl ApiKeyStore for MemoryKeys {
     fn find(&self, id: &str) -> Lookup<Result<Option<Arc<ApiKeyRecord>>, StoreError>> {
-        let records = self
-            .0
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let records = self.0.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         Lookup::Ready(Ok(records.get(id).cloned()))
     }
 }
@@ -115,10 +103,7 @@ impl FileKeys {
             let mut records = Records::new();
             for record in ApiKeyRecord::array_from_json(content)? {
                 let id = record.id().to_owned();
-                if records
-                    .insert(id.as_str().into(), Arc::new(record))
-                    .is_some()
-                {
+                if records.insert(id.as_str().into(), Arc::new(record)).is_some() {
                     return Err(ConfigError::new(ConfigErrorKind::DuplicateKey).about(&id));
                 }
             }

@@ -154,18 +154,14 @@ mod tests {
             assert_eq!(Algorithm::from_name(&algorithm.name().to_lowercase()), None);
         }
         assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDSA));
-        for name in [
-            "none", "None", "NONE", "nOnE", "", "HS256 ", "RS1", "ES256K", "Ed448",
-        ] {
+        for name in ["none", "None", "NONE", "nOnE", "", "HS256 ", "RS1", "ES256K", "Ed448"] {
             assert_eq!(Algorithm::from_name(name), None, "{name:?}");
         }
     }
 
     #[test]
     fn a_set_has_what_was_put_in() {
-        let set = Algorithms::NONE
-            .with(Algorithm::ES256)
-            .with(Algorithm::EdDSA);
+        let set = Algorithms::NONE.with(Algorithm::ES256).with(Algorithm::EdDSA);
         let inside = |algorithm: &Algorithm| set.contains(*algorithm);
         let found: Vec<_> = Algorithm::ALL.into_iter().filter(inside).collect();
         assert_eq!(found, [Algorithm::ES256, Algorithm::EdDSA]);

@@ -32,17 +32,7 @@ mod tests {
     #[test]
     fn each_value_has_one_text() {
         assert_eq!(decode(b"-_8").unwrap(), [0xfb, 0xff]);
-        for text in [
-            "-_8=",
-            "-_9",
-            "-_8\n",
-            " -_8",
-            "+/8",
-            "-_8 ",
-            "-",
-            "-_8\0",
-            "\u{feff}-_8",
-        ] {
+        for text in ["-_8=", "-_9", "-_8\n", " -_8", "+/8", "-_8 ", "-", "-_8\0", "\u{feff}-_8"] {
             assert_eq!(decode(text.as_bytes()), None, "{text:?}");
         }
     }

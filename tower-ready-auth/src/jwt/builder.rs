@@ -237,9 +237,7 @@ impl JwtVerifierBuilder {
             Some(named) => {
                 let keys = source.keys();
                 let fits = |it: &Algorithm| {
-                    keys.iter()
-                        .flat_map(|keys| keys.keys())
-                        .any(|key| key.allows(*it))
+                    keys.iter().flat_map(|keys| keys.keys()).any(|key| key.allows(*it))
                 };
                 if keys.is_some() && !named.iter().any(fits) {
                     return error(ConfigErrorKind::AlgorithmWithoutKey);

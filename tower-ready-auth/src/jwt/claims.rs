@@ -142,10 +142,7 @@ impl Rules {
         if self.max_age.is_some_and(|max| issued.plus(max) <= early) {
             return Err(Reason::TooOld.into());
         }
-        if self
-            .max_lifetime
-            .is_some_and(|max| issued.plus(max) < window.expires)
-        {
+        if self.max_lifetime.is_some_and(|max| issued.plus(max) < window.expires) {
             return Err(Reason::LivesTooLong.into());
         }
         Ok(())

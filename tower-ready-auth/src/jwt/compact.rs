@@ -34,19 +34,16 @@ impl<'a> Compact<'a> {
         }
         // Five parts would be an encrypted one.
         let dots = token.iter().filter(|byte| **byte == b'.').count();
-        (dots == 2)
-            .then_some(())
-            .ok_or_else(|| Reason::MalformedToken.into())
+        (dots == 2).then_some(()).ok_or_else(|| Reason::MalformedToken.into())
     }
 
     /// Splits a token, without a copy.
     pub(crate) fn split(token: &'a [u8], max: usize) -> Result<Self, TokenError> {
         Self::check_shape(token, max)?;
         let is_dot = |byte: &u8| *byte == b'.';
-        let (Some(first), Some(second)) = (
-            token.iter().position(is_dot),
-            token.iter().rposition(is_dot),
-        ) else {
+        let (Some(first), Some(second)) =
+            (token.iter().position(is_dot), token.iter().rposition(is_dot))
+        else {
             return Err(Reason::MalformedToken.into());
         };
         let it = Self {
@@ -72,9 +69,6 @@ impl<'a> Compact<'a> {
 
 impl Room {
     pub(crate) const fn new() -> Self {
-        Self {
-            header: [0; MAX_HEADER / 4 * 3 + 3],
-            signature: [0; MAX_SIGNATURE + 3],
-        }
+        Self { header: [0; MAX_HEADER / 4 * 3 + 3], signature: [0; MAX_SIGNATURE + 3] }
     }
 }

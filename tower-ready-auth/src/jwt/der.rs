@@ -64,10 +64,7 @@ impl<'a> Rsa<'a> {
     }
 
     pub(super) fn bits(&self) -> usize {
-        let first = self
-            .modulus
-            .first()
-            .map_or(0, |first| first.leading_zeros());
+        let first = self.modulus.first().map_or(0, |first| first.leading_zeros());
         self.modulus.len() * 8 - first as usize
     }
 }
@@ -91,9 +88,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         };
         rest = after;
     }
-    (found == tag)
-        .then(|| rest.split_at_checked(length))
-        .flatten()
+    (found == tag).then(|| rest.split_at_checked(length)).flatten()
 }
 
 fn push_header(der: &mut Vec<u8>, tag: u8, length: usize) {
@@ -114,18 +109,9 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_again() {
-        for modulus in [
-            vec![0x7f; 100],
-            vec![0x80; 128],
-            vec![0xff; 256],
-            vec![0x90; 1024],
-        ] {
+        for modulus in [vec![0x7f; 100], vec![0x80; 128], vec![0xff; 256], vec![0x90; 1024]] {
             let exponent = &[1, 0, 1];
-            let der = Rsa {
-                modulus: &modulus,
-                exponent,
-            }
-            .to_der();
+            let der = Rsa { modulus: &modulus, exponent }.to_der();
             let read = Rsa::from_der(&der).unwrap();
             assert_eq!((read.modulus, read.exponent), (&*modulus, &exponent[..]));
             assert!(Rsa::from_der(&der[..der.len() - 1]).is_none());
@@ -135,13 +121,7 @@ mod tests {
 
     #[test]
     fn the_size_of_a_modulus_is_in_bits() {
-        let bits = |modulus: &[u8]| {
-            Rsa {
-                modulus,
-                exponent: &[3],
-            }
-            .bits()
-        };
+        let bits = |modulus: &[u8]| Rsa { modulus, exponent: &[3] }.bits();
         assert_eq!(bits(&[0x80; 256]), 2048);
         assert_eq!(bits(&[0x40; 256]), 2047);
         assert_eq!(bits(&[]), 0);

@@ -11,17 +11,11 @@ pub struct TokenError {
 
 impl TokenError {
     pub(crate) const fn new(reason: Reason) -> Self {
-        Self {
-            reason,
-            claim: None,
-        }
+        Self { reason, claim: None }
     }
 
     pub(crate) fn claim(reason: Reason, name: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            reason,
-            claim: Some(name.into()),
-        }
+        Self { reason, claim: Some(name.into()) }
     }
 
     /// The reason.

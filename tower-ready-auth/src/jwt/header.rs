@@ -44,12 +44,7 @@ impl<'a> Header<'a> {
         }
         let name = algorithm.ok_or(Reason::MalformedToken)?;
         let algorithm = Algorithm::from_name(&name).ok_or(Reason::UnsupportedAlgorithm)?;
-        Ok(Self {
-            algorithm,
-            key_id,
-            kind,
-            content,
-        })
+        Ok(Self { algorithm, key_id, kind, content })
     }
 }
 

@@ -51,10 +51,8 @@ impl Key {
                 Self::from_public(&[algorithm], point, KeyError::WrongKind)
             }
             (DecodingKeyKind::RsaModulusExponent { n, e }, Family::Rsa) => {
-                let rsa = Rsa {
-                    modulus: without_leading_zeros(n),
-                    exponent: without_leading_zeros(e),
-                };
+                let rsa =
+                    Rsa { modulus: without_leading_zeros(n), exponent: without_leading_zeros(e) };
                 Self::from_rsa(&[algorithm], rsa)
             }
             _ => Err(KeyError::WrongKind),

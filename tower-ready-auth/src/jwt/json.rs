@@ -284,10 +284,7 @@ mod tests {
     #[test]
     fn plain_texts_are_borrowed() {
         let object = Object::parse(br#"{"a":"plain","b":"\n"}"#).unwrap();
-        assert!(matches!(
-            object.get("a"),
-            Some(Json::Text(Cow::Borrowed("plain")))
-        ));
+        assert!(matches!(object.get("a"), Some(Json::Text(Cow::Borrowed("plain")))));
         assert!(matches!(object.get("b"), Some(Json::Text(Cow::Owned(_)))));
     }
 

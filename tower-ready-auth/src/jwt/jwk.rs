@@ -73,9 +73,7 @@ pub(super) fn from_object(jwk: &Object<'_>) -> Result<Key, KeyError> {
 /// Whether a JWK shows what belongs to its owner alone.
 #[cfg(feature = "tracing")]
 pub(super) fn is_private(jwk: &Object<'_>) -> bool {
-    ["d", "p", "q", "dp", "dq", "qi", "oth"]
-        .iter()
-        .any(|name| jwk.get(name).is_some())
+    ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().any(|name| jwk.get(name).is_some())
 }
 
 /// RFC 7517 §4.2 and §4.3: a key may say that it is for something else.

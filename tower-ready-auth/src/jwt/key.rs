@@ -167,10 +167,7 @@ impl Key {
             if secret.len() < shortest {
                 problem = KeyError::ShortSecret;
             } else {
-                prepared.push((
-                    *algorithm,
-                    Prepared::Hmac(Box::new(hmac::Key::new(hash, secret))),
-                ));
+                prepared.push((*algorithm, Prepared::Hmac(Box::new(hmac::Key::new(hash, secret)))));
             }
         }
         if prepared.is_empty() {
@@ -205,11 +202,7 @@ impl Key {
     }
 
     fn new(prepared: Vec<(Algorithm, Prepared)>, material: &[u8]) -> Self {
-        Self {
-            id: None,
-            prepared,
-            identity: crate::digest::sha256(material),
-        }
+        Self { id: None, prepared, identity: crate::digest::sha256(material) }
     }
 }
 
@@ -254,15 +247,8 @@ pub(super) fn check_ed25519(key: &[u8; 32]) -> Result<(), KeyError> {
         0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
         0x03, 0x7a,
     ];
-    const SMALL: [[u8; 32]; 7] = [
-        [0; 32],
-        ONE,
-        ORDER_8,
-        ORDER_8_TOO,
-        edge(0xec, 0x7f),
-        edge(0xed, 0x7f),
-        edge(0xee, 0x7f),
-    ];
+    const SMALL: [[u8; 32]; 7] =
+        [[0; 32], ONE, ORDER_8, ORDER_8_TOO, edge(0xec, 0x7f), edge(0xed, 0x7f), edge(0xee, 0x7f)];
     let mut point = *key;
     point[31] &= 0x7f; // the sign
     if SMALL.contains(&point) {

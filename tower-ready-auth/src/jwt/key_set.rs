@@ -102,11 +102,7 @@ impl KeySet {
 
     fn of(keys: Vec<Key>, skipped: Vec<SkippedKey>) -> Self {
         let all_secret = keys.iter().all(Key::is_secret);
-        Self(Arc::new(Inner {
-            keys,
-            skipped,
-            all_secret,
-        }))
+        Self(Arc::new(Inner { keys, skipped, all_secret }))
     }
 
     /// How many keys it has: at least one.
@@ -136,13 +132,7 @@ impl KeySet {
         let is_named = move |key: &Key| id.is_none() || key.key_id() == id;
         let any_named = self.keys().any(is_named);
         self.keys()
-            .filter(move |key| {
-                if any_named {
-                    is_named(key)
-                } else {
-                    key.key_id().is_none()
-                }
-            })
+            .filter(move |key| if any_named { is_named(key) } else { key.key_id().is_none() })
             .filter(move |key| key.allows(algorithm))
             .take(MAX_TRIES)
     }

@@ -48,18 +48,12 @@ impl JwtVerifier {
     /// Access tokens of an Okta authorization server, such as
     /// `https://shop.okta.com/oauth2/default`. Groups count as roles.
     pub fn okta(issuer: &str, audience: &str) -> JwtVerifierBuilder {
-        Self::builder()
-            .issuer(issuer)
-            .audience(audience)
-            .roles_at("groups")
+        Self::builder().issuer(issuer).audience(audience).roles_at("groups")
     }
 
     /// Tokens of Kubernetes service accounts, bound to this audience. The subject is
     /// `system:serviceaccount:NAMESPACE:NAME`.
     pub fn kubernetes(issuer: &str, audience: &str) -> JwtVerifierBuilder {
-        Self::builder()
-            .issuer(issuer)
-            .audience(audience)
-            .require("kubernetes.io")
+        Self::builder().issuer(issuer).audience(audience).require("kubernetes.io")
     }
 }

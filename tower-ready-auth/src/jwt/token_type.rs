@@ -39,8 +39,7 @@ impl TokenType {
             Self::Named(name) => is(name),
             Self::IdToken => kind.is_none() || is("JWT"),
         };
-        fits.then_some(is_access_token)
-            .ok_or_else(|| Reason::WrongType.into())
+        fits.then_some(is_access_token).ok_or_else(|| Reason::WrongType.into())
     }
 
     pub(super) fn check_claims(&self, claims: &Object<'_>) -> Result<(), TokenError> {

@@ -139,10 +139,7 @@ impl Inner {
         Compact::check_shape(token, self.max_len)?;
         let snapshot = snapshot.as_deref().ok_or(Reason::KeysUnavailable)?;
         let now = self.clock.now();
-        let cache = self
-            .cache
-            .as_ref()
-            .filter(|_| !snapshot.keys.is_all_secret());
+        let cache = self.cache.as_ref().filter(|_| !snapshot.keys.is_all_secret());
         let Some(cache) = cache else {
             return Ok(self.check(snapshot, token, now)?.principal);
         };

@@ -88,11 +88,8 @@ impl Signed<'_> {
             reason = Some(Reason::BadSignature);
         }
         // A key that is there, but for another algorithm, is no reason to ask for new keys.
-        let otherwise = if keys.knows(self.key_id) {
-            Reason::UnsupportedAlgorithm
-        } else {
-            Reason::UnknownKey
-        };
+        let otherwise =
+            if keys.knows(self.key_id) { Reason::UnsupportedAlgorithm } else { Reason::UnknownKey };
         Err(reason.unwrap_or(otherwise).into())
     }
 }

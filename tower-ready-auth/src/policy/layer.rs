@@ -49,25 +49,13 @@ impl PolicyLayer {
     }
 
     fn of(policies: Policies) -> Self {
-        Self(Arc::new(Inner {
-            policies,
-            observer: None,
-            challenge: Challenge::default(),
-        }))
+        Self(Arc::new(Inner { policies, observer: None, challenge: Challenge::default() }))
     }
 
     /// Hears of every no, besides the audit log. Default: nobody.
     pub fn on_event(self, observer: impl OnAuth) -> Self {
-        let Inner {
-            policies,
-            challenge,
-            ..
-        } = self.into_inner();
-        Self(Arc::new(Inner {
-            policies,
-            observer: Some(Arc::new(observer)),
-            challenge,
-        }))
+        let Inner { policies, challenge, .. } = self.into_inner();
+        Self(Arc::new(Inner { policies, observer: Some(Arc::new(observer)), challenge }))
     }
 
     /// Where the metadata of this service are, for the challenge of a no (RFC 9728 §5.1); a URL
@@ -103,11 +91,8 @@ impl PolicyLayer {
         };
         let Some(principal) = Principal::of(head.extensions()) else {
             let was_asked = head.extensions().get::<Anonymous>().is_some();
-            let reason = if was_asked {
-                Reason::MissingCredentials
-            } else {
-                Reason::NotAuthenticated
-            };
+            let reason =
+                if was_asked { Reason::MissingCredentials } else { Reason::NotAuthenticated };
             return Step::Refuse(self.refuse(head, &Denial { reason, rule: None }));
         };
         match rule.ask(principal, head) {
@@ -172,8 +157,6 @@ impl<S> Layer<S> for PolicyLayer {
 
 impl fmt::Debug for PolicyLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PolicyLayer")
-            .field(&self.0.policies)
-            .finish()
+        f.debug_tuple("PolicyLayer").field(&self.0.policies).finish()
     }
 }

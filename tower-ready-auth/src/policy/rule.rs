@@ -47,10 +47,7 @@ impl Rule {
             Self::Authenticated => Ok(()),
             Self::Nobody => Err(denied(None)),
             Self::Scope(scope) if principal.scopes().contains(scope) => Ok(()),
-            Self::Scope(_) => Err(Denial {
-                reason: Reason::InsufficientScope,
-                rule: None,
-            }),
+            Self::Scope(_) => Err(Denial { reason: Reason::InsufficientScope, rule: None }),
             Self::Role(role) => of(principal.roles().contains(role), role),
             Self::Acr(values) => {
                 let acr = principal.acr();
@@ -67,11 +64,7 @@ impl Rule {
             Self::CheckLater(name, check) => {
                 let (name, answer) = (Arc::from(&**name), check(principal, head));
                 return Lookup::later(async move {
-                    if answer.await {
-                        Ok(())
-                    } else {
-                        Err(denied(Some(name)))
-                    }
+                    if answer.await { Ok(()) } else { Err(denied(Some(name))) }
                 });
             }
             Self::Not(rule) => match rule.ask(principal, head) {
@@ -158,11 +151,7 @@ fn any(rules: &[Arc<Rule>], principal: &Principal, head: &Head<'_>) -> Lookup<Ve
 }
 
 fn of(yes: bool, name: &str) -> Verdict {
-    if yes {
-        Ok(())
-    } else {
-        Err(denied(Some(name.into())))
-    }
+    if yes { Ok(()) } else { Err(denied(Some(name.into()))) }
 }
 
 fn inverse(verdict: &Verdict) -> Verdict {
@@ -173,17 +162,11 @@ fn inverse(verdict: &Verdict) -> Verdict {
 }
 
 fn denied(rule: Option<Arc<str>>) -> Denial {
-    Denial {
-        reason: Reason::PolicyDenied,
-        rule,
-    }
+    Denial { reason: Reason::PolicyDenied, rule }
 }
 
 fn step_up() -> Denial {
-    Denial {
-        reason: Reason::StepUpRequired,
-        rule: None,
-    }
+    Denial { reason: Reason::StepUpRequired, rule: None }
 }
 
 impl fmt::Debug for Rule {

@@ -60,16 +60,12 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.layer.decide(&Head::of(&request)) {
-            Step::Pass => PolicyFuture {
-                deferred: Deferred::inner(self.inner.call(request)),
-            },
+            Step::Pass => PolicyFuture { deferred: Deferred::inner(self.inner.call(request)) },
             Step::Refuse(problem) => {
                 // The inner service may have reserved something when it was ready.
                 let clone = self.inner.clone();
                 drop(mem::replace(&mut self.inner, clone));
-                PolicyFuture {
-                    deferred: Deferred::answer(problem.answer(&Caller::of(&request))),
-                }
+                PolicyFuture { deferred: Deferred::answer(problem.answer(&Caller::of(&request))) }
             }
             Step::Later(verdict) => {
                 let clone = self.inner.clone();

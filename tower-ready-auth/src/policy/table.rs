@@ -38,10 +38,7 @@ struct Inner {
 impl PolicyTable {
     /// A table in which everything is denied.
     pub fn builder() -> PolicyTableBuilder {
-        PolicyTableBuilder {
-            entries: Vec::new(),
-            otherwise: Policy::nobody(),
-        }
+        PolicyTableBuilder { entries: Vec::new(), otherwise: Policy::nobody() }
     }
 
     /// A layer that holds requests to it. It belongs inside of an [`AuthLayer`](crate::AuthLayer).
@@ -83,18 +80,12 @@ impl PolicyTableBuilder {
             }
             entries.insert(path, policy);
         }
-        Ok(PolicyTable(Arc::new(Inner {
-            entries,
-            otherwise: self.otherwise,
-        })))
+        Ok(PolicyTable(Arc::new(Inner { entries, otherwise: self.otherwise })))
     }
 }
 
 impl fmt::Debug for PolicyTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(&self.0.entries)
-            .entry(&"otherwise", &self.0.otherwise)
-            .finish()
+        f.debug_map().entries(&self.0.entries).entry(&"otherwise", &self.0.otherwise).finish()
     }
 }

@@ -19,10 +19,7 @@ use crate::{keys::File, support::after};
 
 fn new() -> (ApiKeys, MemoryKeys) {
     let store = MemoryKeys::new();
-    let keys = ApiKeys::builder("acme", "live")
-        .store(store.clone())
-        .build()
-        .unwrap();
+    let keys = ApiKeys::builder("acme", "live").store(store.clone()).build().unwrap();
     (keys, store)
 }
 
@@ -48,10 +45,7 @@ fn a_key_is_its_owners() {
     assert_eq!(principal.plan(), Some("free"));
     assert!(principal.scopes().contains("orders:read") && principal.roles().contains("clerk"));
     assert!(store.remove(&id));
-    assert_eq!(
-        verify(&keys, key.as_str(), None).unwrap_err(),
-        Reason::BadKey
-    );
+    assert_eq!(verify(&keys, key.as_str(), None).unwrap_err(), Reason::BadKey);
 }
 
 #[test]
@@ -65,18 +59,10 @@ fn a_key_has_its_time_and_its_place() {
     let over = add(|it| it.expires(SystemTime::now() - Duration::from_secs(1)));
     let early = add(|it| it.not_before(after(60)));
     let bound = add(|it| {
-        it.allow_from(["10.0.0.0/8", "2001:db8::7"])
-            .unwrap()
-            .lives(Duration::from_secs(60))
+        it.allow_from(["10.0.0.0/8", "2001:db8::7"]).unwrap().lives(Duration::from_secs(60))
     });
-    assert_eq!(
-        verify(&keys, over.as_str(), None).unwrap_err(),
-        Reason::Expired
-    );
-    assert_eq!(
-        verify(&keys, early.as_str(), None).unwrap_err(),
-        Reason::NotYetValid
-    );
+    assert_eq!(verify(&keys, over.as_str(), None).unwrap_err(), Reason::Expired);
+    assert_eq!(verify(&keys, early.as_str(), None).unwrap_err(), Reason::NotYetValid);
     for (source, good) in [
         (Some("10.1.2.3"), true),
         (Some("::ffff:10.1.2.3"), true),
@@ -85,11 +71,7 @@ fn a_key_has_its_time_and_its_place() {
         (Some("2001:db8::8"), false),
         (None, false),
     ] {
-        assert_eq!(
-            verify(&keys, bound.as_str(), source).is_ok(),
-            good,
-            "{source:?}"
-        );
+        assert_eq!(verify(&keys, bound.as_str(), source).is_ok(), good, "{source:?}");
     }
     let (_, record) = keys.generate("x").unwrap();
     for text in ["10.1.2.3/8", "nowhere", "10.0.0.0/33"] {
@@ -117,35 +99,17 @@ impl ApiKeyStore for Counting {
 fn a_slip_or_a_stranger_never_reaches_the_store() {
     let (asked, store) = (Arc::new(AtomicUsize::new(0)), MemoryKeys::new());
     let counting = Counting(store.clone(), Arc::clone(&asked));
-    let keys = ApiKeys::builder("acme", "live")
-        .store(counting)
-        .build()
-        .unwrap();
+    let keys = ApiKeys::builder("acme", "live").store(counting).build().unwrap();
     let (key, record) = keys.generate("alice").unwrap();
     store.insert(record).unwrap();
     let key = key.as_str();
-    let test = ApiKeys::builder("acme", "test")
-        .build()
-        .unwrap()
-        .generate("alice")
-        .unwrap()
-        .0;
+    let test = ApiKeys::builder("acme", "test").build().unwrap().generate("alice").unwrap().0;
     let mut typo = key.to_owned();
     let last = if typo.pop() == Some('a') { 'b' } else { 'a' };
     typo.push(last);
-    for wrong in [
-        "",
-        "acme_live_",
-        &key[..key.len() - 1],
-        &typo,
-        test.as_str(),
-        &format!("{key}a"),
-    ] {
-        assert_eq!(
-            verify(&keys, wrong, None).unwrap_err(),
-            Reason::MalformedKey,
-            "{wrong}"
-        );
+    for wrong in ["", "acme_live_", &key[..key.len() - 1], &typo, test.as_str(), &format!("{key}a")]
+    {
+        assert_eq!(verify(&keys, wrong, None).unwrap_err(), Reason::MalformedKey, "{wrong}");
     }
     assert_eq!(asked.load(Ordering::Relaxed), 0);
     verify(&keys, key, None).unwrap();
@@ -156,21 +120,13 @@ fn a_slip_or_a_stranger_never_reaches_the_store() {
 fn an_unknown_id_and_a_wrong_secret_are_the_same() {
     let (keys, store) = new();
     let (stranger, record) = keys.generate("bob").unwrap();
-    assert_eq!(
-        verify(&keys, stranger.as_str(), None).unwrap_err(),
-        Reason::BadKey
-    );
+    assert_eq!(verify(&keys, stranger.as_str(), None).unwrap_err(), Reason::BadKey);
     // The id is known now, but under the digest of another secret.
     let (_, other) = keys.generate("bob").unwrap();
     let mut json: Value = serde_json::from_str(&other.to_json()).unwrap();
     json["id"] = record.id().into();
-    store
-        .insert(ApiKeyRecord::from_json(&json.to_string()).unwrap())
-        .unwrap();
-    assert_eq!(
-        verify(&keys, stranger.as_str(), None).unwrap_err(),
-        Reason::BadKey
-    );
+    store.insert(ApiKeyRecord::from_json(&json.to_string()).unwrap()).unwrap();
+    assert_eq!(verify(&keys, stranger.as_str(), None).unwrap_err(), Reason::BadKey);
 }
 
 #[test]
@@ -180,15 +136,9 @@ fn an_owner_has_two_live_keys_at_most() {
     store.insert(make().expires(SystemTime::now())).unwrap();
     let first = make();
     store.insert(first.clone()).unwrap();
-    assert_eq!(
-        store.insert(first).unwrap_err().kind(),
-        ConfigErrorKind::DuplicateKey
-    );
+    assert_eq!(store.insert(first).unwrap_err().kind(), ConfigErrorKind::DuplicateKey);
     store.insert(make()).unwrap();
-    assert_eq!(
-        store.insert(make()).unwrap_err().kind(),
-        ConfigErrorKind::ThirdKey
-    );
+    assert_eq!(store.insert(make()).unwrap_err().kind(), ConfigErrorKind::ThirdKey);
 }
 
 #[test]
@@ -207,10 +157,7 @@ fn a_pepper_is_needed_to_check_what_it_made() {
     store.insert(record).unwrap();
     verify(&with(Some([7; 32])), key.as_str(), None).unwrap();
     for other in [None, Some([8; 32])] {
-        assert_eq!(
-            verify(&with(other), key.as_str(), None).unwrap_err(),
-            Reason::BadKey
-        );
+        assert_eq!(verify(&with(other), key.as_str(), None).unwrap_err(), Reason::BadKey);
     }
 }
 
@@ -218,35 +165,15 @@ fn a_pepper_is_needed_to_check_what_it_made() {
 fn a_file_of_records_is_read_again() {
     let maker = ApiKeys::builder("acme", "live").build().unwrap();
     let (key, record) = maker.generate("alice").unwrap();
-    let json = record
-        .scopes(["a"])
-        .lives(Duration::from_secs(60))
-        .to_json();
+    let json = record.scopes(["a"]).lives(Duration::from_secs(60)).to_json();
     let file = File::new("api-keys.json", "[]");
     let store = FileKeys::open(&file.0).unwrap();
-    let keys = ApiKeys::builder("acme", "live")
-        .store(store.clone())
-        .build()
-        .unwrap();
-    assert_eq!(
-        verify(&keys, key.as_str(), None).unwrap_err(),
-        Reason::BadKey
-    );
+    let keys = ApiKeys::builder("acme", "live").store(store.clone()).build().unwrap();
+    assert_eq!(verify(&keys, key.as_str(), None).unwrap_err(), Reason::BadKey);
     file.write(&format!("[{json}]"));
     store.reread().unwrap();
-    assert!(
-        verify(&keys, key.as_str(), None)
-            .unwrap()
-            .scopes()
-            .contains("a")
-    );
-    for broken in [
-        "",
-        "{}",
-        "[{}]",
-        &format!("[{json},{json}]"),
-        &json.replace("alice", ""),
-    ] {
+    assert!(verify(&keys, key.as_str(), None).unwrap().scopes().contains("a"));
+    for broken in ["", "{}", "[{}]", &format!("[{json},{json}]"), &json.replace("alice", "")] {
         file.write(broken);
         assert!(store.reread().is_err(), "{broken}");
     }
@@ -264,9 +191,6 @@ fn a_record_is_plain_json() {
     assert_eq!(record.to_json(), json);
     assert!(!format!("{record:?}").contains(digest));
     for (from, to) in [("2099-01-01", "2099-13-01"), ("ba78", "ba7"), ("alice", "")] {
-        assert!(
-            ApiKeyRecord::from_json(&json.replacen(from, to, 1)).is_err(),
-            "{to}"
-        );
+        assert!(ApiKeyRecord::from_json(&json.replacen(from, to, 1)).is_err(), "{to}");
     }
 }

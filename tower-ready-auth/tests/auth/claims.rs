@@ -100,10 +100,7 @@ fn claims_may_be_written_in_each_of_their_ways() {
     ]));
     let principal = verifier.verify(token.as_bytes()).unwrap();
     assert_eq!(principal.scopes().to_string(), "a b c");
-    assert_eq!(
-        principal.roles().iter().collect::<Vec<_>>(),
-        ["admin", "clerk"]
-    );
+    assert_eq!(principal.roles().iter().collect::<Vec<_>>(), ["admin", "clerk"]);
     assert_eq!(principal.client_id(), Some("shop"));
     assert_eq!(principal.credential_id(), Some("jti-1"));
     assert_eq!(principal.issuer(), Some(ISSUER));
@@ -121,37 +118,18 @@ fn settings_narrow_what_is_taken() {
     let minute = Duration::from_secs(60);
     let short = build(|it| it.max_lifetime(Duration::from_secs(60)));
     assert_eq!(reason(&short, token(&[])), Reason::LivesTooLong);
-    assert_eq!(
-        reason(&short, token(&[("iat", Value::Null)])),
-        Reason::MissingClaim
-    );
-    short
-        .verify(token(&[("exp", json!(now() + 50))]).as_bytes())
-        .unwrap();
+    assert_eq!(reason(&short, token(&[("iat", Value::Null)])), Reason::MissingClaim);
+    short.verify(token(&[("exp", json!(now() + 50))]).as_bytes()).unwrap();
 
     let young = build(|it| it.max_age(Duration::from_secs(60)).leeway(Duration::ZERO));
-    assert_eq!(
-        reason(&young, token(&[("iat", json!(now() - minute.as_secs()))])),
-        Reason::TooOld
-    );
+    assert_eq!(reason(&young, token(&[("iat", json!(now() - minute.as_secs()))])), Reason::TooOld);
 
-    let named = build(|it| {
-        it.require("tenant")
-            .claim_equals("typ", "Bearer")
-            .client("shop")
-    });
+    let named = build(|it| it.require("tenant").claim_equals("typ", "Bearer").client("shop"));
     assert_eq!(reason(&named, token(&[])), Reason::MissingClaim);
-    let all = [
-        ("tenant", json!(1)),
-        ("typ", json!("Bearer")),
-        ("azp", json!("shop")),
-    ];
+    let all = [("tenant", json!(1)), ("typ", json!("Bearer")), ("azp", json!("shop"))];
     named.verify(token(&all).as_bytes()).unwrap();
-    for (name, value) in [
-        ("typ", json!("ID")),
-        ("azp", json!("other")),
-        ("client_id", json!("x")),
-    ] {
+    for (name, value) in [("typ", json!("ID")), ("azp", json!("other")), ("client_id", json!("x"))]
+    {
         let mut claims = all.to_vec();
         claims.push((name, value));
         assert_eq!(reason(&named, token(&claims)), Reason::BadClaim, "{name}");
@@ -161,15 +139,10 @@ fn settings_narrow_what_is_taken() {
     assert_eq!(reason(&profile, token(&[])), Reason::WrongType);
     let at = |claims: &Value| HMAC.token_with(&json!({"typ": "at+jwt"}), claims);
     assert_eq!(reason(&profile, at(&with(&[]))), Reason::MissingClaim);
-    profile
-        .verify(at(&with(&[("client_id", json!("shop"))])).as_bytes())
-        .unwrap();
+    profile.verify(at(&with(&[("client_id", json!("shop"))])).as_bytes()).unwrap();
 
     let expired = build(|it| it.leeway(Duration::ZERO));
-    assert_eq!(
-        reason(&expired, token(&[("exp", json!(now()))])),
-        Reason::Expired
-    );
+    assert_eq!(reason(&expired, token(&[("exp", json!(now()))])), Reason::Expired);
 }
 
 #[test]
@@ -184,10 +157,7 @@ fn typed_claims_fit_or_are_refused() {
     let principal = verifier.verify(token.as_bytes()).unwrap();
     assert_eq!(principal.claims::<Claims>(), Some(&Claims { tenant: 7 }));
     assert_eq!(principal.claims::<u32>(), None);
-    assert_eq!(
-        principal.read_claims::<Claims>().unwrap(),
-        Claims { tenant: 7 }
-    );
+    assert_eq!(principal.read_claims::<Claims>().unwrap(), Claims { tenant: 7 });
     for tenant in [json!("7"), json!(-1), json!({}), Value::Null] {
         let token = HMAC.token(&with(&[("tenant", tenant)]));
         assert_eq!(reason(&verifier, token), Reason::ClaimsMismatch);
@@ -204,54 +174,27 @@ fn presets_know_their_issuers() {
     let realm = ("iss", json!("https://sso.example/realms/shop"));
     let roles = ("resource_access", json!({"orders": {"roles": ["clerk"]}}));
     let keycloak = || JwtVerifier::keycloak("https://sso.example/realms/shop", "orders");
-    let bearer = [
-        realm.clone(),
-        roles,
-        ("typ", json!("Bearer")),
-        ("nonce", json!("n")),
-    ];
-    assert!(
-        verify(keycloak(), &bearer)
-            .unwrap()
-            .roles()
-            .contains("clerk")
-    );
+    let bearer = [realm.clone(), roles, ("typ", json!("Bearer")), ("nonce", json!("n"))];
+    assert!(verify(keycloak(), &bearer).unwrap().roles().contains("clerk"));
     assert!(verify(keycloak(), &[realm, ("typ", json!("ID"))]).is_err());
 
     let entra = || JwtVerifier::entra("t1").audience("orders");
-    for issuer in [
-        "https://login.microsoftonline.com/t1/v2.0",
-        "https://sts.windows.net/t1/",
-    ] {
-        let token = [
-            ("iss", json!(issuer)),
-            ("tid", json!("t1")),
-            ("scp", json!("a b")),
-        ];
+    for issuer in ["https://login.microsoftonline.com/t1/v2.0", "https://sts.windows.net/t1/"] {
+        let token = [("iss", json!(issuer)), ("tid", json!("t1")), ("scp", json!("a b"))];
         assert!(verify(entra(), &token).unwrap().scopes().contains("b"));
         assert!(verify(entra(), &[("iss", json!(issuer)), ("tid", json!("t2"))]).is_err());
     }
 
-    let pool = (
-        "iss",
-        json!("https://cognito-idp.eu-west-1.amazonaws.com/p"),
-    );
+    let pool = ("iss", json!("https://cognito-idp.eu-west-1.amazonaws.com/p"));
     let cognito = || JwtVerifier::cognito("eu-west-1", "p", "shop");
-    let access = [
-        pool,
-        ("aud", Value::Null),
-        ("client_id", json!("shop")),
-        ("token_use", json!("access")),
-    ];
+    let access =
+        [pool, ("aud", Value::Null), ("client_id", json!("shop")), ("token_use", json!("access"))];
     assert!(verify(cognito(), &access).is_ok());
     let mut id = access.to_vec();
     id.push(("token_use", json!("id")));
     assert!(verify(cognito(), &id).is_err());
 
-    let auth0 = [
-        ("iss", json!("https://d.example/")),
-        ("permissions", json!(["p"])),
-    ];
+    let auth0 = [("iss", json!("https://d.example/")), ("permissions", json!(["p"]))];
     let principal = verify(JwtVerifier::auth0("d.example", "orders"), &auth0).unwrap();
     assert!(principal.scopes().contains("p"));
 }
@@ -272,11 +215,7 @@ fn a_remembered_token_expires_all_the_same() {
     }
     offset.store(131, Ordering::Relaxed);
     assert_eq!(reason(&verifier, &token), Reason::Expired);
-    assert_eq!(
-        verifier.cached(),
-        1,
-        "it was found, and is over all the same"
-    );
+    assert_eq!(verifier.cached(), 1, "it was found, and is over all the same");
 }
 
 #[test]
@@ -287,18 +226,11 @@ fn only_good_tokens_are_remembered_and_no_more_than_allowed() {
         let token = EC.of(&format!("user-{n}"), "a");
         let principal = verifier.verify(token.as_bytes()).unwrap();
         assert_eq!(principal.subject(), format!("user-{n}"));
-        assert!(
-            other.verify(token.as_bytes()).is_err(),
-            "each verifier remembers its own"
-        );
+        assert!(other.verify(token.as_bytes()).is_err(), "each verifier remembers its own");
     }
     assert!(verifier.cached() <= 60, "{}", verifier.cached());
     assert_eq!(other.cached(), 0);
     let hmac = hmac_verifier();
     hmac.verify(HMAC.of("alice", "a").as_bytes()).unwrap();
-    assert_eq!(
-        hmac.cached(),
-        0,
-        "a signature of HMAC costs no more than a digest"
-    );
+    assert_eq!(hmac.cached(), 0, "a signature of HMAC costs no more than a digest");
 }

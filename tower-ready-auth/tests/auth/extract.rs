@@ -29,9 +29,7 @@ async fn a_handler_of_axum_takes_a_principal_or_perhaps_one() {
     let perhaps = |principal: Option<Principal>| async move {
         principal.map_or_else(|| "nobody".to_owned(), |it| it.subject().to_owned())
     };
-    let app = Router::new()
-        .route("/named", get(named))
-        .route("/perhaps", get(perhaps));
+    let app = Router::new().route("/named", get(named)).route("/perhaps", get(perhaps));
     let token = HMAC.token(&with(&[("sub", json!("bob"))]));
     let guarded = app.clone().layer(optional());
     for (app, token, path, status, body) in [
@@ -45,14 +43,8 @@ async fn a_handler_of_axum_takes_a_principal_or_perhaps_one() {
     ] {
         let answer = app.clone().oneshot(request(token, path)).await.unwrap();
         assert_eq!(answer.status(), status, "{path}");
-        let text = http_body_util::BodyExt::collect(answer.into_body())
-            .await
-            .unwrap()
-            .to_bytes();
-        assert!(
-            String::from_utf8_lossy(&text).contains(body),
-            "{path} {text:?}"
-        );
+        let text = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+        assert!(String::from_utf8_lossy(&text).contains(body), "{path} {text:?}");
     }
 }
 

@@ -49,9 +49,7 @@ fn assert_rejected(reply: &Reply, status: u16, code: i32, challenge: Option<&str
 async fn subject(server: &Server, call: Call) -> String {
     server.call(call).await.assert_ok();
     let seen = server.last_seen();
-    seen.extension::<Principal>()
-        .map_or("nobody", Principal::subject)
-        .to_owned()
+    seen.extension::<Principal>().map_or("nobody", Principal::subject).to_owned()
 }
 
 each_host! {

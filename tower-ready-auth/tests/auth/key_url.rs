@@ -67,11 +67,7 @@ impl Keys {
         match answer {
             Answer::Json(json) => {
                 let etag = format!("\"{}\"", json.len());
-                if request
-                    .headers()
-                    .get("if-none-match")
-                    .is_some_and(|it| *it == *etag)
-                {
+                if request.headers().get("if-none-match").is_some_and(|it| *it == *etag) {
                     *response.status_mut() = StatusCode::NOT_MODIFIED;
                 } else {
                     *response.body_mut() = Full::from(json);
@@ -80,9 +76,7 @@ impl Keys {
             }
             Answer::With(status, header, value, body) => {
                 *response.status_mut() = status;
-                response
-                    .headers_mut()
-                    .insert(header, value.parse().unwrap());
+                response.headers_mut().insert(header, value.parse().unwrap());
                 *response.body_mut() = Full::from(body);
             }
             Answer::Never => std::future::pending().await,
@@ -108,10 +102,7 @@ impl Keys {
 }
 
 fn set_of(signers: &[(&Signer, &str)]) -> Answer {
-    let keys: Vec<_> = signers
-        .iter()
-        .map(|(signer, id)| signer.jwk(Some(id)))
-        .collect();
+    let keys: Vec<_> = signers.iter().map(|(signer, id)| signer.jwk(Some(id))).collect();
     Answer::Json(jwks(&keys))
 }
 
@@ -128,9 +119,7 @@ async fn status(verifier: &JwtVerifier, token: &str) -> u16 {
     let inner = service_fn(|_: Request<()>| async {
         Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
     });
-    let auth = tower_ready_auth::Auth::builder()
-        .jwt(verifier.clone())
-        .no_throttle();
+    let auth = tower_ready_auth::Auth::builder().jwt(verifier.clone()).no_throttle();
     let service = AuthLayer::new(auth.build().unwrap()).layer(inner);
     let mut request = Request::new(());
     let value = format!("Bearer {token}").parse().unwrap();
@@ -181,10 +170,7 @@ async fn a_flood_of_unknown_ids_makes_one_fetch() {
         assert_eq!(request.await.unwrap(), 401);
     }
     for n in 0..20 {
-        assert_eq!(
-            status(&verifier, &token(&stranger, &format!("more-{n}"))).await,
-            401
-        );
+        assert_eq!(status(&verifier, &token(&stranger, &format!("more-{n}"))).await, 401);
         assert_eq!(status(&verifier, &token(&EC, "a")).await, 200);
     }
     assert_eq!(server.hits(), 2);
@@ -203,19 +189,11 @@ async fn the_last_good_set_outlives_each_kind_of_failure() {
         plain(StatusCode::INTERNAL_SERVER_ERROR, ""),
         plain(StatusCode::OK, "<html>sign in</html>"),
         plain(StatusCode::OK, r#"{"keys":[]}"#),
-        plain(
-            StatusCode::OK,
-            &format!("{} x", jwks(&[RSA.jwk(Some("b"))])),
-        ),
+        plain(StatusCode::OK, &format!("{} x", jwks(&[RSA.jwk(Some("b"))]))),
         plain(StatusCode::OK, &" ".repeat(5 * 1_024 * 1_024)),
         plain(StatusCode::NOT_MODIFIED, ""),
         plain(StatusCode::OK, &jwks(&[HMAC.jwk(Some("secret"))])),
-        Answer::With(
-            StatusCode::FOUND,
-            "location",
-            other.url.clone(),
-            String::new(),
-        ),
+        Answer::With(StatusCode::FOUND, "location", other.url.clone(), String::new()),
         Answer::Never,
     ] {
         server.set(answer);
@@ -227,11 +205,7 @@ async fn the_last_good_set_outlives_each_kind_of_failure() {
     server.set(set_of(&[(&RSA, "b")]));
     keys.refresh().await;
     assert_eq!(status(&verifier, &token(&RSA, "b")).await, 200);
-    assert_eq!(
-        status(&verifier, &token(&EC, "a")).await,
-        401,
-        "its key is gone"
-    );
+    assert_eq!(status(&verifier, &token(&EC, "a")).await, 401, "its key is gone");
 }
 
 #[tokio::test]
@@ -298,26 +272,14 @@ async fn an_issuer_names_its_own_keys_and_no_others() {
 async fn addresses_and_schemes_are_refused_unless_allowed() {
     let kind = |builder: KeyUrlBuilder| builder.build().unwrap_err().kind();
     let url = |text: &str| KeyUrl::builder(text);
-    assert_eq!(
-        kind(url("http://issuer.example/keys")),
-        ConfigErrorKind::PlainKeyUrl
-    );
-    assert_eq!(
-        kind(url("https://10.0.0.1/keys")),
-        ConfigErrorKind::PrivateKeyUrl
-    );
-    assert_eq!(
-        kind(KeyUrl::discover("ftp://issuer.example")),
-        ConfigErrorKind::KeyUrl
-    );
+    assert_eq!(kind(url("http://issuer.example/keys")), ConfigErrorKind::PlainKeyUrl);
+    assert_eq!(kind(url("https://10.0.0.1/keys")), ConfigErrorKind::PrivateKeyUrl);
+    assert_eq!(kind(KeyUrl::discover("ftp://issuer.example")), ConfigErrorKind::KeyUrl);
 
     // A name is judged by the addresses that it leads to.
     let server = Keys::serve(set_of(&[(&EC, "a")])).await;
     let by_name = server.url.replace("127.0.0.1", "localhost");
-    let keys = url(&format!("{by_name}/keys"))
-        .allow_http()
-        .build()
-        .unwrap();
+    let keys = url(&format!("{by_name}/keys")).allow_http().build().unwrap();
     keys.refresh().await;
     assert!(!keys.is_ready());
     assert_eq!(server.hits(), 0);
@@ -325,8 +287,6 @@ async fn addresses_and_schemes_are_refused_unless_allowed() {
 
 #[test]
 fn a_runtime_is_needed() {
-    let error = KeyUrl::builder("https://issuer.example/keys")
-        .build()
-        .unwrap_err();
+    let error = KeyUrl::builder("https://issuer.example/keys").build().unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::NoRuntime);
 }

@@ -28,10 +28,7 @@ fn bad_keys_are_skipped_and_never_the_set() {
     let e = [1, 0, 1];
     let cases = [
         (changed("use", json!("enc")), KeyError::NotForSignatures),
-        (
-            changed("key_ops", json!(["sign"])),
-            KeyError::NotForSignatures,
-        ),
+        (changed("key_ops", json!(["sign"])), KeyError::NotForSignatures),
         (changed("key_ops", json!("verify")), KeyError::Malformed),
         (changed("alg", json!("ECDH-ES")), KeyError::NotForSignatures),
         (changed("alg", json!("RS256")), KeyError::WrongKind),
@@ -48,20 +45,11 @@ fn bad_keys_are_skipped_and_never_the_set() {
         (rsa(256, &[1]), KeyError::WeakRsa),
         (rsa(256, &[2]), KeyError::WeakRsa),
         (rsa(256, &[0, 0, 1]), KeyError::WeakRsa),
-        (
-            json!({"kty": "oct", "k": b64([7; 31])}),
-            KeyError::ShortSecret,
-        ),
-        (
-            json!({"kty": "oct", "k": b64([7; 32]), "alg": "HS512"}),
-            KeyError::ShortSecret,
-        ),
+        (json!({"kty": "oct", "k": b64([7; 31])}), KeyError::ShortSecret),
+        (json!({"kty": "oct", "k": b64([7; 32]), "alg": "HS512"}), KeyError::ShortSecret),
         (ed(0), KeyError::WeakEd25519),
         (ed(1), KeyError::WeakEd25519),
-        (
-            json!({"kty": "OKP", "crv": "X25519", "x": b64([9; 32])}),
-            KeyError::Unknown,
-        ),
+        (json!({"kty": "OKP", "crv": "X25519", "x": b64([9; 32])}), KeyError::Unknown),
         (json!("no key"), KeyError::Malformed),
     ];
     for (jwk, error) in cases {
@@ -75,14 +63,7 @@ fn bad_keys_are_skipped_and_never_the_set() {
 
 #[test]
 fn a_set_that_is_none_is_refused() {
-    for text in [
-        "",
-        "[]",
-        "{}",
-        r#"{"keys":{}}"#,
-        r#"{"keys":[]} x"#,
-        "<html></html>",
-    ] {
+    for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]} x"#, "<html></html>"] {
         let error = KeySet::from_jwks(text.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ConfigErrorKind::MalformedKeySet, "{text}");
     }
@@ -100,54 +81,32 @@ fn a_set_that_is_none_is_refused() {
 
 #[test]
 fn a_pem_is_read_for_its_own_algorithm_alone() {
-    for (signer, algorithm) in [
-        (&*EC, Algorithm::ES256),
-        (&*ED, Algorithm::EdDSA),
-        (&*RSA, Algorithm::RS256),
-    ] {
+    for (signer, algorithm) in
+        [(&*EC, Algorithm::ES256), (&*ED, Algorithm::EdDSA), (&*RSA, Algorithm::RS256)]
+    {
         let keys = KeySet::from(Key::pem(algorithm, &signer.pem()).unwrap().id("a"));
         let token = signer.token_with(&json!({"kid": "a"}), &with(&[]));
         verify_compact(&keys, token.as_bytes()).unwrap();
-        for other in [
-            Algorithm::ES256,
-            Algorithm::ES384,
-            Algorithm::RS256,
-            Algorithm::HS256,
-        ] {
+        for other in [Algorithm::ES256, Algorithm::ES384, Algorithm::RS256, Algorithm::HS256] {
             assert_eq!(Key::pem(other, &signer.pem()).is_ok(), other == algorithm);
         }
     }
-    for text in [
-        "",
-        "-----BEGIN PUBLIC KEY-----",
-        "-----BEGIN X-----\nAA==\n-----END Y-----",
-    ] {
-        assert_eq!(
-            Key::pem(Algorithm::ES256, text).unwrap_err(),
-            KeyError::Malformed
-        );
+    for text in ["", "-----BEGIN PUBLIC KEY-----", "-----BEGIN X-----\nAA==\n-----END Y-----"] {
+        assert_eq!(Key::pem(Algorithm::ES256, text).unwrap_err(), KeyError::Malformed);
     }
 }
 
 #[test]
 fn secrets_are_as_long_as_the_hash() {
-    for (algorithm, length) in [
-        (Algorithm::HS256, 32),
-        (Algorithm::HS384, 48),
-        (Algorithm::HS512, 64),
-    ] {
+    for (algorithm, length) in
+        [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)]
+    {
         assert!(Key::secret(algorithm, &vec![7; length]).is_ok());
         let short = Key::secret(algorithm, &vec![7; length - 1]);
         assert_eq!(short.unwrap_err(), KeyError::ShortSecret);
     }
-    assert_eq!(
-        Key::secret(Algorithm::HS256, b"").unwrap_err(),
-        KeyError::ShortSecret
-    );
-    assert_eq!(
-        Key::secret(Algorithm::RS256, &SECRET).unwrap_err(),
-        KeyError::WrongKind
-    );
+    assert_eq!(Key::secret(Algorithm::HS256, b"").unwrap_err(), KeyError::ShortSecret);
+    assert_eq!(Key::secret(Algorithm::RS256, &SECRET).unwrap_err(), KeyError::WrongKind);
 }
 
 /// RFC 7515, appendix A.1: neither the header nor the payload is written as we would.

@@ -17,9 +17,7 @@ use crate::support::{EC, HMAC, hmac_verifier, verifier, with};
 
 fn good(parts: &mut Parts) {
     let value = format!("Bearer {}", HMAC.of("alice", "a"));
-    parts
-        .headers
-        .insert(AUTHORIZATION, HeaderValue::from_str(&value).unwrap());
+    parts.headers.insert(AUTHORIZATION, HeaderValue::from_str(&value).unwrap());
 }
 
 /// Pending once. Tokio's own would wake its task only when the runtime is idle.
@@ -48,12 +46,7 @@ impl Revocation for Slow {
 }
 
 fn slow() -> AuthLayer {
-    Auth::builder()
-        .jwt(hmac_verifier())
-        .revocation(Slow)
-        .build()
-        .unwrap()
-        .layer()
+    Auth::builder().jwt(hmac_verifier()).revocation(Slow).build().unwrap().layer()
 }
 
 #[tokio::test]
@@ -61,12 +54,8 @@ async fn the_auth_layer_keeps_the_contract() {
     let contract = Contract::new().request(good);
     contract.check(|| AuthLayer::new(hmac_verifier())).await;
     contract.check(slow).await;
-    contract
-        .check(|| AuthLayer::new(hmac_verifier()).enabled(false))
-        .await;
-    Contract::new()
-        .check_rejection(|| AuthLayer::new(hmac_verifier()))
-        .await;
+    contract.check(|| AuthLayer::new(hmac_verifier()).enabled(false)).await;
+    Contract::new().check_rejection(|| AuthLayer::new(hmac_verifier())).await;
     bounds::check(&AuthLayer::new(hmac_verifier()));
     bounds::check(&Policy::nobody().layer());
 }
@@ -107,9 +96,9 @@ async fn a_layer_that_is_off_asks_for_nothing() {
 async fn allocations_are_counted() {
     let inner = || {
         service_fn(|_: Request<()>| {
-            std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(
-                Bytes::from_static(b"ok"),
-            ))))
+            std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(
+                b"ok",
+            )))))
         })
     };
     let request = |token: String| {
@@ -152,15 +141,10 @@ async fn a_rejection_tells_no_more_than_it_must() {
             .body(())
             .unwrap();
         let answer = service.clone().oneshot(request).await.unwrap();
-        let local = answer
-            .extensions()
-            .get::<tower_ready_core::LocalRejection>();
+        let local = answer.extensions().get::<tower_ready_core::LocalRejection>();
         assert_eq!(local.unwrap().by(), "auth");
         assert_eq!(answer.headers()["cache-control"], "no-store");
         bodies.push(answer.into_body().collect().await.unwrap().to_bytes());
     }
-    assert!(
-        bodies.windows(2).all(|pair| pair[0] == pair[1]),
-        "{bodies:?}"
-    );
+    assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:?}");
 }

@@ -18,11 +18,8 @@ async fn captured_output_has_no_secret_in_it() {
     let shown = Arc::new(Mutex::new(String::new()));
     let events = Arc::clone(&shown);
     let store = MemoryKeys::new();
-    let keys = ApiKeys::builder("acme", "live")
-        .store(store.clone())
-        .pepper(SECRET)
-        .build()
-        .unwrap();
+    let keys =
+        ApiKeys::builder("acme", "live").store(store.clone()).pepper(SECRET).build().unwrap();
     let (key, record) = keys.generate("bob").unwrap();
     let record_shown = format!("{key:?} {record:?}");
     store.insert(record.clone()).unwrap();
@@ -30,10 +27,7 @@ async fn captured_output_has_no_secret_in_it() {
         .jwt(builder(&HMAC).build().unwrap())
         .api_keys(keys)
         .on_event(move |event: &Event<'_>| {
-            events
-                .lock()
-                .unwrap()
-                .push_str(&format!("{event:?} {}\n", event.kind.as_str()));
+            events.lock().unwrap().push_str(&format!("{event:?} {}\n", event.kind.as_str()));
         })
         .build()
         .unwrap();
@@ -50,24 +44,15 @@ async fn captured_output_has_no_secret_in_it() {
         }));
 
     let private = ("email", json!("alice@private.example"));
-    let mut secrets = vec![
-        key.as_str().to_owned(),
-        b64(SECRET),
-        "alice@private.example".to_owned(),
-    ];
+    let mut secrets =
+        vec![key.as_str().to_owned(), b64(SECRET), "alice@private.example".to_owned()];
     secrets.push(String::from_utf8(SECRET.to_vec()).unwrap());
-    let mut output = format!(
-        "{auth:?} {service:?} {record_shown}",
-        service = auth.layer()
-    );
+    let mut output = format!("{auth:?} {service:?} {record_shown}", service = auth.layer());
     for token in [
         HMAC.token(&with(std::slice::from_ref(&private))),
         HMAC.token(&with(&[private.clone(), ("aud", json!("other"))])),
         HMAC.token(&with(&[private.clone(), ("scope", json!("none"))])),
-        HMAC.token(&with(&[
-            private.clone(),
-            ("exp", json!("alice@private.example")),
-        ])),
+        HMAC.token(&with(&[private.clone(), ("exp", json!("alice@private.example"))])),
         EC.token(&with(&[private])),
         "only-nonsense-4711".to_owned(),
         key.as_str().to_owned(),
@@ -79,26 +64,15 @@ async fn captured_output_has_no_secret_in_it() {
             .unwrap();
         let answer = service.clone().oneshot(request).await.unwrap();
         output.push_str(&format!("{:?}", answer.headers()));
-        let body = http_body_util::BodyExt::collect(answer.into_body())
-            .await
-            .unwrap()
-            .to_bytes();
+        let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
         // The handler showed its request, which the credentials are marked in; the query is its own.
         output.push_str(&String::from_utf8_lossy(&body).replace("query-4712", ""));
         secrets.push(token.clone());
-        secrets.extend(
-            token
-                .split('.')
-                .filter(|part| part.len() > 20)
-                .map(str::to_owned),
-        );
+        secrets.extend(token.split('.').filter(|part| part.len() > 20).map(str::to_owned));
     }
     secrets.push("query-4712".to_owned());
     let logged = captured.text();
-    assert!(
-        !cfg!(feature = "tracing") || logged.contains("authn_login_fail"),
-        "{logged}"
-    );
+    assert!(!cfg!(feature = "tracing") || logged.contains("authn_login_fail"), "{logged}");
     output.push_str(&logged);
     output.push_str(&shown.lock().unwrap());
     for secret in secrets {

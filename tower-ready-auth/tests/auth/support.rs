@@ -63,26 +63,21 @@ impl Signer {
 
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self {
-            Self::Hmac(hash, _, secret) => hmac::sign(&hmac::Key::new(*hash, secret), message)
-                .as_ref()
-                .to_vec(),
-            Self::Ec(_, pair) => pair
-                .sign(&SystemRandom::new(), message)
-                .unwrap()
-                .as_ref()
-                .to_vec(),
+            Self::Hmac(hash, _, secret) => {
+                hmac::sign(&hmac::Key::new(*hash, secret), message).as_ref().to_vec()
+            }
+            Self::Ec(_, pair) => {
+                pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+            }
             Self::Ed(pair) => pair.sign(message).as_ref().to_vec(),
             Self::Rsa(_) => self.sign_rsa(&signature::RSA_PKCS1_SHA256, message),
         }
     }
 
     pub(crate) fn sign_rsa(&self, padding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
-        let Self::Rsa(pair) = self else {
-            panic!("no RSA key")
-        };
+        let Self::Rsa(pair) = self else { panic!("no RSA key") };
         let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(padding, &SystemRandom::new(), message, &mut signature)
-            .unwrap();
+        pair.sign(padding, &SystemRandom::new(), message, &mut signature).unwrap();
         signature
     }
 
@@ -182,10 +177,7 @@ pub(crate) fn key_set(keys: &[Value]) -> KeySet {
 }
 
 pub(crate) fn builder(signer: &Signer) -> JwtVerifierBuilder {
-    JwtVerifier::builder()
-        .issuer(ISSUER)
-        .audience("orders")
-        .keys(key_set(&[signer.jwk(None)]))
+    JwtVerifier::builder().issuer(ISSUER).audience("orders").keys(key_set(&[signer.jwk(None)]))
 }
 
 pub(crate) fn verifier(signer: &Signer) -> JwtVerifier {

@@ -95,20 +95,14 @@ refused! {
 fn a_good_token_of_each_kind_passes() {
     for curve in ["P-256", "P-384", "P-521"] {
         let signer = Signer::ec(curve);
-        verifier(&signer)
-            .verify(signer.of("alice", "a").as_bytes())
-            .unwrap();
+        verifier(&signer).verify(signer.of("alice", "a").as_bytes()).unwrap();
     }
     for signer in [&*ED, &*RSA, &*HMAC] {
-        let principal = verifier(signer)
-            .verify(signer.of("alice", "a b").as_bytes())
-            .unwrap();
+        let principal = verifier(signer).verify(signer.of("alice", "a b").as_bytes()).unwrap();
         assert_eq!(principal.subject(), "alice");
         assert!(principal.scopes().contains("b"));
         // A second time, from the cache where there is one.
-        verifier(signer)
-            .verify(signer.of("alice", "a").as_bytes())
-            .unwrap();
+        verifier(signer).verify(signer.of("alice", "a").as_bytes()).unwrap();
     }
     let ed = ED.raw_token(br#"{"alg":"Ed25519"}"#, with(&[]).to_string().as_bytes());
     verifier(&ED).verify(ed.as_bytes()).unwrap();
@@ -139,10 +133,7 @@ fn a_public_key_is_never_a_secret() {
     let jwk = RSA.jwk(None).to_string();
     for secret in [RSA.pem().as_bytes(), &spki, jwk.as_bytes()] {
         let forger = Signer::Hmac(aws_lc_rs::hmac::HMAC_SHA256, "HS256", secret.to_vec());
-        assert_eq!(
-            reason(&verifier, forger.of("a", "b")),
-            Reason::UnsupportedAlgorithm
-        );
+        assert_eq!(reason(&verifier, forger.of("a", "b")), Reason::UnsupportedAlgorithm);
     }
     for secret in [RSA.pem(), format!(" \n{}", RSA.pem())] {
         assert!(Key::secret(Algorithm::HS256, secret.as_bytes()).is_err());
@@ -171,10 +162,7 @@ fn a_pinned_algorithm_is_the_only_one() {
     assert!(verifies(&jwk, &rs).is_ok());
     assert_eq!(verifies(&jwk, &ps), Err(Reason::UnsupportedAlgorithm));
 
-    let only_ps = builder(&RSA)
-        .algorithms([Algorithm::PS256])
-        .build()
-        .unwrap();
+    let only_ps = builder(&RSA).algorithms([Algorithm::PS256]).build().unwrap();
     assert_eq!(reason(&only_ps, &rs), Reason::UnsupportedAlgorithm);
     only_ps.verify(ps.as_bytes()).unwrap();
 }
@@ -191,20 +179,8 @@ fn signatures_of_the_wrong_make_are_refused() {
     let mut r_is_order = [0_u8; 64];
     r_is_order[..32].copy_from_slice(&order);
     r_is_order[63] = 1;
-    let der = [
-        &[0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01][..],
-        &[0; 56],
-    ]
-    .concat();
-    for signature in [
-        &[0; 64][..],
-        &r_is_order,
-        &der,
-        &der[..8],
-        &[1; 63],
-        &[1; 65],
-        &[1; 128],
-    ] {
+    let der = [&[0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01][..], &[0; 56]].concat();
+    for signature in [&[0; 64][..], &r_is_order, &der, &der[..8], &[1; 63], &[1; 65], &[1; 128]] {
         let forged = format!("{signed}.{}", b64(signature));
         assert_eq!(reason(&verifier, forged), Reason::BadSignature);
     }
@@ -214,10 +190,7 @@ fn signatures_of_the_wrong_make_are_refused() {
     let mut signature = ED.sign(signed.as_bytes());
     signature[63] |= 0xe0;
     let forged = format!("{signed}.{}", b64(signature));
-    assert_eq!(
-        reason(&super::support::verifier(&ED), forged),
-        Reason::BadSignature
-    );
+    assert_eq!(reason(&super::support::verifier(&ED), forged), Reason::BadSignature);
     // A signature of RSA is as long as the modulus.
     let token = RSA.of("alice", "a");
     let (signed, _) = token.rsplit_once('.').unwrap();
@@ -225,36 +198,18 @@ fn signatures_of_the_wrong_make_are_refused() {
     let longer = [&[0], &*signature].concat();
     let verifier = super::support::verifier(&RSA);
     for signature in [&longer, &signature[1..], &[0; 256], &[0xff; 256]] {
-        assert_eq!(
-            reason(&verifier, format!("{signed}.{}", b64(signature))),
-            Reason::BadSignature
-        );
+        assert_eq!(reason(&verifier, format!("{signed}.{}", b64(signature))), Reason::BadSignature);
     }
 }
 
 #[test]
 fn a_key_id_only_names_a_key() {
     let keys = key_set(&[EC.jwk(Some("a")), Signer::ec("P-256").jwk(Some("b"))]);
-    let verifier = JwtVerifier::builder()
-        .any_issuer()
-        .any_audience()
-        .keys(keys)
-        .build()
-        .unwrap();
+    let verifier = JwtVerifier::builder().any_issuer().any_audience().keys(keys).build().unwrap();
     let token = |id: &str| EC.token_with(&json!({ "kid": id }), &with(&[]));
-    assert_eq!(
-        verifier.verify(token("a").as_bytes()).unwrap().key_id(),
-        Some("a")
-    );
+    assert_eq!(verifier.verify(token("a").as_bytes()).unwrap().key_id(), Some("a"));
     assert_eq!(reason(&verifier, token("b")), Reason::BadSignature);
-    for id in [
-        "",
-        "A",
-        "../../etc/passwd",
-        "a' OR '1'='1",
-        "https://evil.example",
-        "a\0",
-    ] {
+    for id in ["", "A", "../../etc/passwd", "a' OR '1'='1", "https://evil.example", "a\0"] {
         assert_eq!(reason(&verifier, token(id)), Reason::UnknownKey, "{id}");
     }
     // Without an id, those that fit are tried.
@@ -294,10 +249,7 @@ fn a_header_that_was_good_once_proves_nothing() {
     for _ in 0..3 {
         verifier.verify(HMAC.of("alice", "a").as_bytes()).unwrap();
         let stranger = Signer::Hmac(aws_lc_rs::hmac::HMAC_SHA256, "HS256", vec![9; 32]);
-        assert_eq!(
-            reason(&verifier, stranger.of("alice", "a")),
-            Reason::BadSignature
-        );
+        assert_eq!(reason(&verifier, stranger.of("alice", "a")), Reason::BadSignature);
         let other = HMAC.token_with(&json!({"typ": "dpop+jwt"}), &with(&[]));
         assert_eq!(reason(&verifier, other), Reason::WrongType);
         let at = HMAC.token_with(&json!({"typ": "at+jwt"}), &with(&[("nonce", json!("n"))]));

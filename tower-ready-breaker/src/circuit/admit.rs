@@ -75,10 +75,7 @@ impl Circuit {
                 Phase::Throttling => {
                     let factor = policy.throttle.unwrap_or(f64::INFINITY);
                     let generation = word.generation();
-                    if self
-                        .throttle
-                        .lets_pass(&self.window, generation, factor, now)
-                    {
+                    if self.throttle.lets_pass(&self.window, generation, factor, now) {
                         return Ok(ticket);
                     }
                     self.window.add(Kind::Shed, generation, now);
@@ -111,10 +108,7 @@ impl Circuit {
         let number = policy.span.number(now);
         let watched = self.watched.load(Relaxed);
         if watched == number
-            || self
-                .watched
-                .compare_exchange(watched, number, Relaxed, Relaxed)
-                .is_err()
+            || self.watched.compare_exchange(watched, number, Relaxed, Relaxed).is_err()
         {
             return false;
         }

@@ -17,11 +17,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) const fn new(share: f64) -> Self {
-        Self {
-            share,
-            live: AtomicUsize::new(0),
-            open: AtomicUsize::new(0),
-        }
+        Self { share, live: AtomicUsize::new(0), open: AtomicUsize::new(0) }
     }
 
     pub(crate) fn set_live(&self, live: usize) {

@@ -179,9 +179,7 @@ impl Circuit {
 
     pub(super) fn exchange(&self, from: Word, to: Word) -> bool {
         let (from, to) = (from.to_bits(), to.to_bits());
-        self.word
-            .compare_exchange(from, to, AcqRel, Relaxed)
-            .is_ok()
+        self.word.compare_exchange(from, to, AcqRel, Relaxed).is_ok()
     }
 
     /// Sets the circuit to what somebody says.

@@ -91,11 +91,7 @@ pub(crate) struct Told {
 
 impl Circuit {
     pub(crate) fn new(policy: &Policy, stripes: usize, key: Option<Arc<str>>) -> Self {
-        let cold = Cold {
-            key,
-            trip: policy.trip.as_ref().map(|make| make()),
-            ..Cold::default()
-        };
+        let cold = Cold { key, trip: policy.trip.as_ref().map(|make| make()), ..Cold::default() };
         Self {
             word: AtomicU64::new(Word::new(policy.closed(), 0).to_bits()),
             since: AtomicU64::default(),
@@ -186,12 +182,7 @@ impl Circuit {
 
 impl Ticket {
     const fn of(word: Word, began: u64) -> Self {
-        Self {
-            generation: word.generation(),
-            slot: NO_SLOT,
-            began,
-            lease: 0,
-        }
+        Self { generation: word.generation(), slot: NO_SLOT, began, lease: 0 }
     }
 
     pub(crate) const fn is_probe(&self) -> bool {
@@ -204,10 +195,7 @@ impl Refusal {
     pub(crate) const MOMENT: Duration = Duration::from_secs(1);
 
     const fn new(word: Word, wait: Duration) -> Self {
-        Self {
-            phase: word.phase(),
-            wait,
-        }
+        Self { phase: word.phase(), wait }
     }
 }
 
@@ -215,12 +203,7 @@ impl Told {
     pub(crate) const FAILURE: Self = Self::of(Outcome::Failure);
 
     pub(crate) const fn of(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            slow: false,
-            hint: None,
-            dropped: false,
-        }
+        Self { outcome, slow: false, hint: None, dropped: false }
     }
 }
 

@@ -92,19 +92,14 @@ impl Circuit {
     }
 
     fn claim(&self, slot: usize, lease: u64) -> bool {
-        self.leases[slot]
-            .compare_exchange(lease, 0, AcqRel, Relaxed)
-            .is_ok()
+        self.leases[slot].compare_exchange(lease, 0, AcqRel, Relaxed).is_ok()
     }
 
     /// The head of a probe's answer was good: a stream that lasts is no lost probe.
     pub(crate) fn probe_head(&self, policy: &Policy, ticket: &mut Ticket, now: Instant) {
         let good = lease(ticket.generation, now, policy.stream_after, HEAD_WAS_GOOD);
         let held = &self.leases[usize::from(ticket.slot)];
-        if held
-            .compare_exchange(ticket.lease, good, AcqRel, Relaxed)
-            .is_ok()
-        {
+        if held.compare_exchange(ticket.lease, good, AcqRel, Relaxed).is_ok() {
             ticket.lease = good;
         }
     }

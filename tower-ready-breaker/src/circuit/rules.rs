@@ -59,10 +59,7 @@ impl Reason {
 impl Rules {
     /// Whether the circuit opens by what has been counted, and by calls that are late already.
     pub(crate) fn judge(&self, counts: &Counts, late: u64, consecutive: u64) -> Option<Reason> {
-        if self
-            .consecutive
-            .is_some_and(|most| consecutive >= u64::from(most))
-        {
+        if self.consecutive.is_some_and(|most| consecutive >= u64::from(most)) {
             return Some(Reason::ConsecutiveFailures);
         }
         let enough = |calls: u64| calls >= u64::from(self.min_calls);
@@ -90,44 +87,24 @@ mod tests {
     };
 
     fn counts(successes: u64, failures: u64, slow: u64) -> Counts {
-        Counts {
-            successes,
-            failures,
-            slow,
-            ..Counts::default()
-        }
+        Counts { successes, failures, slow, ..Counts::default() }
     }
 
     #[test]
     fn shares_need_enough_calls_and_failures_in_a_row_do_not() {
         assert_eq!(RULES.judge(&counts(0, 9, 0), 0, 0), None);
-        assert_eq!(
-            RULES.judge(&counts(0, 10, 0), 0, 0),
-            Some(Reason::FailureRate)
-        );
+        assert_eq!(RULES.judge(&counts(0, 10, 0), 0, 0), Some(Reason::FailureRate));
         assert_eq!(RULES.judge(&counts(6, 5, 0), 0, 0), None);
-        assert_eq!(
-            RULES.judge(&counts(5, 5, 0), 0, 0),
-            Some(Reason::FailureRate)
-        );
-        assert_eq!(
-            RULES.judge(&counts(100, 5, 0), 0, 5),
-            Some(Reason::ConsecutiveFailures)
-        );
+        assert_eq!(RULES.judge(&counts(5, 5, 0), 0, 0), Some(Reason::FailureRate));
+        assert_eq!(RULES.judge(&counts(100, 5, 0), 0, 5), Some(Reason::ConsecutiveFailures));
     }
 
     #[test]
     fn calls_that_are_late_count_as_slow_ones() {
         assert_eq!(RULES.judge(&counts(10, 0, 7), 0, 0), None);
-        assert_eq!(
-            RULES.judge(&counts(10, 0, 8), 0, 0),
-            Some(Reason::SlowCalls)
-        );
+        assert_eq!(RULES.judge(&counts(10, 0, 8), 0, 0), Some(Reason::SlowCalls));
         assert_eq!(RULES.judge(&counts(0, 0, 0), 9, 0), None);
-        assert_eq!(
-            RULES.judge(&counts(0, 0, 0), 10, 0),
-            Some(Reason::SlowCalls)
-        );
+        assert_eq!(RULES.judge(&counts(0, 0, 0), 10, 0), Some(Reason::SlowCalls));
         assert_eq!(RULES.judge(&counts(2, 0, 0), 8, 0), Some(Reason::SlowCalls));
     }
 }

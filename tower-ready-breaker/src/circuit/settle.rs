@@ -79,14 +79,7 @@ impl Circuit {
                     && let Some(hint) = hint
                 {
                     let asked = hint.min(policy.hint_cap);
-                    self.trip(
-                        policy,
-                        generation,
-                        Reason::RateLimited,
-                        Some(asked),
-                        None,
-                        now,
-                    );
+                    self.trip(policy, generation, Reason::RateLimited, Some(asked), None, now);
                 }
             }
             Outcome::Ignored => self.ignore(told),
@@ -95,11 +88,7 @@ impl Circuit {
 
     pub(super) fn ignore(&self, told: Told) {
         let tally = &self.tally;
-        let counter = if told.dropped {
-            &tally.dropped
-        } else {
-            &tally.ignored
-        };
+        let counter = if told.dropped { &tally.dropped } else { &tally.ignored };
         counter.fetch_add(1, Relaxed);
     }
 
@@ -131,11 +120,7 @@ impl Circuit {
         told: Told,
         now: Instant,
     ) {
-        let sample = Sample {
-            outcome: told.outcome,
-            slow: told.slow,
-            at: now,
-        };
+        let sample = Sample { outcome: told.outcome, slow: told.slow, at: now };
         let trip = {
             let mut cold = lock(&self.cold);
             match &mut cold.trip {
@@ -147,14 +132,7 @@ impl Circuit {
             Trip::Stay => {}
             Trip::Open => self.trip(policy, generation, Reason::TripPolicy, None, told.hint, now),
             Trip::OpenFor(time) => {
-                self.trip(
-                    policy,
-                    generation,
-                    Reason::TripPolicy,
-                    Some(time),
-                    told.hint,
-                    now,
-                );
+                self.trip(policy, generation, Reason::TripPolicy, Some(time), told.hint, now);
             }
         }
     }

@@ -38,8 +38,7 @@ impl Throttle {
             // A tenth of a bucket: the sum over the ring is not for every call.
             self.due.store(nanos + window.span().bucket / 10, Relaxed);
             let counts = window.counts(generation, now);
-            self.share
-                .store(to_shed(&counts, accepts_factor).to_bits(), Relaxed);
+            self.share.store(to_shed(&counts, accepts_factor).to_bits(), Relaxed);
         }
         let share = f64::from_bits(self.share.load(Relaxed));
         if share <= 0.0 || spread(self.turn.fetch_add(1, Relaxed)) >= share {
@@ -48,10 +47,7 @@ impl Throttle {
         }
         let passed = self.passed.load(Relaxed);
         nanos.saturating_sub(passed) >= SECOND
-            && self
-                .passed
-                .compare_exchange(passed, nanos, Relaxed, Relaxed)
-                .is_ok()
+            && self.passed.compare_exchange(passed, nanos, Relaxed, Relaxed).is_ok()
     }
 
     /// Something changed: the next call reckons anew.
@@ -82,10 +78,7 @@ mod tests {
     use super::*;
     use crate::circuit::window::{Kind, Span};
 
-    const SPAN: Span = Span {
-        bucket: SECOND,
-        buckets: 10,
-    };
+    const SPAN: Span = Span { bucket: SECOND, buckets: 10 };
 
     /// A second of a hundred calls of which the backend accepts some; how many were let through.
     fn second(throttle: &Throttle, window: &Window, start: Instant, accepts: bool) -> u32 {
@@ -117,10 +110,7 @@ mod tests {
         }
         let dead: Vec<_> = (0..15).map(|_| run(false)).collect();
         assert!(dead.is_sorted_by(|a, b| a >= b), "{dead:?}");
-        assert!(
-            (1..=2).contains(&dead[14]),
-            "a trickle, never none: {dead:?}"
-        );
+        assert!((1..=2).contains(&dead[14]), "a trickle, never none: {dead:?}");
         // What passes may double in each window, so a trickle takes some of them to be everything.
         let alive: Vec<_> = (0..100).map(|_| run(true)).collect();
         assert!(alive[20] < 50 && alive[99] >= 99, "{alive:?}");
@@ -128,11 +118,7 @@ mod tests {
 
     #[test]
     fn a_backend_that_accepts_half_is_offered_all_of_it() {
-        let counts = Counts {
-            successes: 50,
-            failures: 50,
-            ..Counts::default()
-        };
+        let counts = Counts { successes: 50, failures: 50, ..Counts::default() };
         assert_eq!(to_shed(&counts, 2.0), 0.0);
         assert!(to_shed(&counts, 1.1) > 0.4);
     }

@@ -34,11 +34,7 @@ impl Backoff {
     /// Times that double from the first to the longest, each between its half and its whole.
     #[must_use]
     pub const fn exponential(first: Duration, max: Duration) -> Self {
-        Self {
-            next: first,
-            max,
-            jitter: true,
-        }
+        Self { next: first, max, jitter: true }
     }
 
     /// Whether half of each time is left to chance. Default: yes.
@@ -101,11 +97,7 @@ mod tests {
     fn jitter_stays_between_a_half_and_the_whole_and_uses_all_of_it() {
         let whole = Duration::from_secs(8);
         let draws: Vec<_> = Backoff::exponential(whole, whole).take(10_000).collect();
-        assert!(
-            draws
-                .iter()
-                .all(|time| *time >= whole / 2 && *time <= whole)
-        );
+        assert!(draws.iter().all(|time| *time >= whole / 2 && *time <= whole));
         let spread = |low: f64, high: f64| {
             let range = whole.mul_f64(low)..whole.mul_f64(high);
             draws.iter().filter(|time| range.contains(time)).count()

@@ -137,11 +137,7 @@ impl Counts {
 }
 
 pub(crate) fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 const fn tag(generation: u32, number: u64) -> u64 {
@@ -183,10 +179,7 @@ const fn is_before(tag: u64, than: u64) -> bool {
 impl Window {
     pub(crate) fn new(span: Span, stripes: usize, flights: bool) -> Self {
         let stripe = |_| Stripe::new(span, flights);
-        Self {
-            span,
-            stripes: (0..stripes.next_power_of_two()).map(stripe).collect(),
-        }
+        Self { span, stripes: (0..stripes.next_power_of_two()).map(stripe).collect() }
     }
 
     /// Counts one call of a generation.
@@ -325,9 +318,7 @@ impl Stripe {
     fn at(&self, span: Span, now: Instant) -> (u64, usize) {
         let cursor = self.cursor.load(Relaxed);
         let number = cursor >> PLACE_BITS;
-        let since = now
-            .as_nanos()
-            .wrapping_sub(number.wrapping_mul(span.bucket));
+        let since = now.as_nanos().wrapping_sub(number.wrapping_mul(span.bucket));
         if since < span.bucket {
             return (number, (cursor & ((1 << PLACE_BITS) - 1)) as usize);
         }

@@ -1,10 +1,7 @@
 use super::*;
 
 const SECOND: u64 = 1_000_000_000;
-const SPAN: Span = Span {
-    bucket: SECOND,
-    buckets: 10,
-};
+const SPAN: Span = Span { bucket: SECOND, buckets: 10 };
 
 fn at(seconds: u64) -> Instant {
     Instant::from_nanos(seconds * SECOND)
@@ -19,11 +16,7 @@ fn a_counter_stops_before_it_would_reach_its_tag() {
     }
     let word = counter.load(Relaxed);
     assert_eq!((word >> COUNT_BITS, word & COUNT), (tag(7, 100), FULL));
-    assert_eq!(
-        count(&counter, tag(7, 110)),
-        FULL,
-        "what leaves the ring is told"
-    );
+    assert_eq!(count(&counter, tag(7, 110)), FULL, "what leaves the ring is told");
     assert_eq!(counter.load(Relaxed), tag(7, 110) << COUNT_BITS | 1);
 }
 
@@ -67,19 +60,12 @@ fn calls_that_are_out_are_late_when_their_bucket_is_old_enough() {
     window.end(1, at(100), at(103));
     assert_eq!(late(101, 103), 2);
     window.end(1, at(100), at(110));
-    assert_eq!(
-        late(109, 110),
-        1,
-        "what began a window ago is not asked for any more"
-    );
+    assert_eq!(late(109, 110), 1, "what began a window ago is not asked for any more");
 }
 
 #[test]
 fn a_bucket_may_be_as_short_as_a_part_of_a_millisecond() {
-    let span = Span {
-        bucket: 39_062,
-        buckets: 256,
-    };
+    let span = Span { bucket: 39_062, buckets: 256 };
     let window = Window::new(span, 1, false);
     let mut now = Instant::from_nanos(span.bucket * 1_000_000);
     for _ in 0..10_000 {

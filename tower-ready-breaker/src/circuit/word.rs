@@ -99,11 +99,7 @@ impl Word {
     }
 
     pub(crate) const fn with_success(self) -> Self {
-        if self.successes() == u8::MAX {
-            self
-        } else {
-            Self(self.0 + (1 << SUCCESSES))
-        }
+        if self.successes() == u8::MAX { self } else { Self(self.0 + (1 << SUCCESSES)) }
     }
 }
 
@@ -137,10 +133,7 @@ mod tests {
         word = word.without_slot(3);
         assert_eq!(word.free_slot(MAX_PROBES), Some(3));
         assert_eq!(word.free_slot(3), None);
-        assert_eq!(
-            (word.phase(), word.generation()),
-            (Phase::HalfOpen, u32::MAX)
-        );
+        assert_eq!((word.phase(), word.generation()), (Phase::HalfOpen, u32::MAX));
 
         let next = word.next(Phase::Closed);
         assert_eq!(next, Word::new(Phase::Closed, 0));

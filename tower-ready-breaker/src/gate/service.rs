@@ -27,11 +27,7 @@ pub struct GateService<S> {
 impl<S> GateService<S> {
     /// Guards a service.
     pub const fn new(inner: S, breaker: Breaker) -> Self {
-        Self {
-            inner,
-            breaker,
-            timer: None,
-        }
+        Self { inner, breaker, timer: None }
     }
 
     /// The inner service.

@@ -70,10 +70,7 @@ impl KeyedBreaker {
     pub(crate) fn new(policy: Policy, capacity: u32, find: Box<FindKey>) -> Self {
         Self {
             pins: Pins::new(policy, room(capacity), stripes(), 1),
-            keys: Arc::new(Keys {
-                table: Table::new(capacity),
-                find,
-            }),
+            keys: Arc::new(Keys { table: Table::new(capacity), find }),
         }
     }
 
@@ -113,9 +110,7 @@ impl KeyedBreaker {
     pub fn snapshots(&self) -> Vec<(Arc<str>, Snapshot)> {
         let shared = self.pins.shared();
         let circuits = (0..self.keys.table.len()).map(|circuit| shared.circuit(circuit));
-        circuits
-            .filter_map(|circuit| Some((circuit.key()?, Snapshot::of(circuit))))
-            .collect()
+        circuits.filter_map(|circuit| Some((circuit.key()?, Snapshot::of(circuit)))).collect()
     }
 
     /// Asks for the call of a request.

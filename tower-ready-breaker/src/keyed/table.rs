@@ -167,10 +167,7 @@ impl Table {
 
     /// How many circuits have a key.
     pub(crate) fn len(&self) -> u32 {
-        self.rows
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .used
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).used
     }
 
     fn walk(&self, hash: u64) -> impl Iterator<Item = usize> {

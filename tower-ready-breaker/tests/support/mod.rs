@@ -38,9 +38,7 @@ pub(crate) async fn secs(seconds: u64) {
 /// Calls that succeed and fail, as a string of `+` and `-`.
 pub(crate) fn calls(breaker: &Breaker, outcomes: &str) {
     for outcome in outcomes.chars() {
-        let permit = breaker
-            .try_acquire()
-            .expect("the circuit lets calls through");
+        let permit = breaker.try_acquire().expect("the circuit lets calls through");
         match outcome {
             '+' => permit.success(),
             '-' => permit.failure(),
@@ -88,15 +86,10 @@ impl Told {
     }
 
     pub(crate) fn last_opening(&self) -> Option<(Reason, Duration)> {
-        self.changes()
-            .into_iter()
-            .rev()
-            .find_map(|change| match change {
-                Change::Opened {
-                    reason, open_for, ..
-                } => Some((reason, open_for)),
-                _ => None,
-            })
+        self.changes().into_iter().rev().find_map(|change| match change {
+            Change::Opened { reason, open_for, .. } => Some((reason, open_for)),
+            _ => None,
+        })
     }
 
     pub(crate) fn open_times(&self) -> Vec<u64> {

@@ -31,20 +31,14 @@ pin_project! {
 impl<B> AnswerBody<B> {
     /// The inner service's body, passed through untouched.
     pub const fn inner(body: B) -> Self {
-        Self {
-            kind: Kind::Inner { body },
-        }
+        Self { kind: Kind::Inner { body } }
     }
 
     /// A whole body of a layer's own.
     #[must_use]
     pub fn full(bytes: Bytes) -> Self {
         // An empty body has no frame at all, so that hosts can end the stream with the head.
-        Self {
-            kind: Kind::Full {
-                bytes: (!bytes.is_empty()).then_some(bytes),
-            },
-        }
+        Self { kind: Kind::Full { bytes: (!bytes.is_empty()).then_some(bytes) } }
     }
 }
 

@@ -30,18 +30,12 @@ pin_project! {
 impl<F> AnswerFuture<F> {
     /// Waits for the inner service.
     pub const fn inner(future: F) -> Self {
-        Self {
-            kind: Kind::Inner { future },
-        }
+        Self { kind: Kind::Inner { future } }
     }
 
     /// Answers at once.
     pub const fn answer(response: Response<Bytes>) -> Self {
-        Self {
-            kind: Kind::Answer {
-                response: Some(response),
-            },
-        }
+        Self { kind: Kind::Answer { response: Some(response) } }
     }
 }
 

@@ -39,11 +39,7 @@ impl<B: Body, G: Guard> GuardedBody<B, G> {
             None if !guard.is_over() => content_length(headers),
             _ => None,
         };
-        Self {
-            inner,
-            guard,
-            promised,
-        }
+        Self { inner, guard, promised }
     }
 }
 
@@ -107,8 +103,6 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 impl<B, G: Guard> fmt::Debug for GuardedBody<B, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardedBody")
-            .field("over", &self.guard.is_over())
-            .finish_non_exhaustive()
+        f.debug_struct("GuardedBody").field("over", &self.guard.is_over()).finish_non_exhaustive()
     }
 }

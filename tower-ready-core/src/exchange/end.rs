@@ -4,10 +4,7 @@ use http::HeaderMap;
 
 /// How an exchange ended.
 #[derive(Clone, Copy)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a guard that forgets one of the ends is a defect"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a guard that forgets one of the ends is a defect")]
 pub enum End<'a> {
     /// The body is complete, without trailers.
     Complete,

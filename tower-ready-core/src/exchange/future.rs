@@ -31,11 +31,7 @@ impl<F, G: Guard> GuardedFuture<F, G> {
     /// it, and that is no exchange cut short.
     #[inline]
     pub fn new(method: &Method, inner: F, guard: G) -> Self {
-        Self {
-            inner,
-            guard: Armed::new(guard),
-            head_only: method == Method::HEAD,
-        }
+        Self { inner, guard: Armed::new(guard), head_only: method == Method::HEAD }
     }
 }
 
@@ -87,8 +83,6 @@ fn has_no_body(status: StatusCode) -> bool {
 
 impl<F, G: Guard> fmt::Debug for GuardedFuture<F, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardedFuture")
-            .field("over", &self.guard.is_over())
-            .finish_non_exhaustive()
+        f.debug_struct("GuardedFuture").field("over", &self.guard.is_over()).finish_non_exhaustive()
     }
 }

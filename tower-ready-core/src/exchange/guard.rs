@@ -38,10 +38,7 @@ pub(super) struct Armed<G: Guard> {
 
 impl<G: Guard> Armed<G> {
     pub(super) const fn new(guard: G) -> Self {
-        Self {
-            guard: Some(guard),
-            complete: false,
-        }
+        Self { guard: Some(guard), complete: false }
     }
 
     pub(super) const fn is_over(&self) -> bool {
@@ -62,10 +59,7 @@ impl<G: Guard> Armed<G> {
     /// Moves the guard on, so that dropping `self` means nothing any more.
     #[inline]
     pub(super) fn take(&mut self) -> Self {
-        Self {
-            guard: self.guard.take(),
-            complete: self.complete,
-        }
+        Self { guard: self.guard.take(), complete: self.complete }
     }
 
     /// Polls what is guarded.
@@ -74,10 +68,7 @@ impl<G: Guard> Armed<G> {
     /// and drops the future in peace would make it look like a client that went away.
     #[inline]
     pub(super) fn poll<T>(&mut self, poll: impl FnOnce() -> T) -> T {
-        let mut unwinding = OnUnwind {
-            armed: self,
-            returned: false,
-        };
+        let mut unwinding = OnUnwind { armed: self, returned: false };
         let polled = poll();
         unwinding.returned = true;
         polled

@@ -5,10 +5,7 @@ use http::{HeaderValue, StatusCode};
 /// A gRPC status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "the specification fixes the seventeen codes"
-)]
+#[expect(clippy::exhaustive_enums, reason = "the specification fixes the seventeen codes")]
 #[expect(missing_docs, reason = "the specification's names, which `name` gives")]
 pub enum Code {
     Ok = 0,
@@ -179,10 +176,7 @@ impl TryFrom<u8> for Code {
     type Error = UnknownCode;
 
     fn try_from(number: u8) -> Result<Self, UnknownCode> {
-        Self::ALL
-            .get(usize::from(number))
-            .copied()
-            .ok_or(UnknownCode(()))
+        Self::ALL.get(usize::from(number)).copied().ok_or(UnknownCode(()))
     }
 }
 
@@ -215,11 +209,7 @@ mod tests {
     #[test]
     fn headers_that_hold_no_code_are_none() {
         for value in ["", "17", "99", "-1", "+1", "01", "007", " 1", "OK", "1.0"] {
-            assert_eq!(
-                Code::from_header(&HeaderValue::from_static(value)),
-                None,
-                "{value:?}"
-            );
+            assert_eq!(Code::from_header(&HeaderValue::from_static(value)), None, "{value:?}");
         }
     }
 
@@ -229,14 +219,8 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             assert_ne!(Code::from_http(status), Code::Ok, "{status}");
         }
-        assert_eq!(
-            Code::from_http(StatusCode::TOO_MANY_REQUESTS),
-            Code::ResourceExhausted
-        );
-        assert_eq!(
-            Code::from_http(StatusCode::IM_A_TEAPOT),
-            Code::FailedPrecondition
-        );
+        assert_eq!(Code::from_http(StatusCode::TOO_MANY_REQUESTS), Code::ResourceExhausted);
+        assert_eq!(Code::from_http(StatusCode::IM_A_TEAPOT), Code::FailedPrecondition);
         assert_eq!(Code::from_http(StatusCode::LOOP_DETECTED), Code::Internal);
     }
 

@@ -10,9 +10,7 @@ use http::HeaderValue;
 pub fn encode_message(message: &str) -> HeaderValue {
     // Nearly every message is plain as it is. It is looked at to its end, since that takes eight
     // bytes and more at a time.
-    let plain = message
-        .bytes()
-        .fold(true, |plain, byte| plain & is_plain(byte));
+    let plain = message.bytes().fold(true, |plain, byte| plain & is_plain(byte));
     if plain && let Ok(value) = HeaderValue::from_str(message) {
         return value;
     }
@@ -21,11 +19,7 @@ pub fn encode_message(message: &str) -> HeaderValue {
         if is_plain(byte) {
             encoded.push(byte);
         } else {
-            encoded.extend([
-                b'%',
-                HEX[usize::from(byte >> 4)],
-                HEX[usize::from(byte & 15)],
-            ]);
+            encoded.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
         }
     }
     // Every byte is printable ASCII by construction, so this cannot fail.
@@ -67,9 +61,7 @@ const fn is_plain(byte: u8) -> bool {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

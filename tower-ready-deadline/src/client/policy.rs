@@ -60,10 +60,7 @@ impl ClientDeadlines {
         ClientDeadlinesBuilder {
             attempt: None,
             margin: Duration::from_millis(10),
-            bodies: Bodies {
-                http: false,
-                idle: None,
-            },
+            bodies: Bodies { http: false, idle: None },
             observer: Box::new(()),
         }
     }

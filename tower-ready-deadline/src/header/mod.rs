@@ -40,19 +40,12 @@ pub(crate) fn asked(headers: &HeaderMap) -> Asked {
             _ => {}
         }
     }
-    if times.seen == 0 {
-        Asked::default()
-    } else {
-        times.shortest()
-    }
+    if times.seen == 0 { Asked::default() } else { times.shortest() }
 }
 
 /// Whether callers of this protocol say it in `grpc-timeout`.
 pub(crate) const fn names_grpc_timeout(protocol: Protocol) -> bool {
-    matches!(
-        protocol,
-        Protocol::Grpc(_) | Protocol::GrpcWeb(_) | Protocol::GrpcWebText(_)
-    )
+    matches!(protocol, Protocol::Grpc(_) | Protocol::GrpcWeb(_) | Protocol::GrpcWebText(_))
 }
 
 /// The header for this protocol, and its value for what remains, rounded down.

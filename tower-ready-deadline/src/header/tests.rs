@@ -43,21 +43,11 @@ fn each_unit_of_grpc_is_read() {
 #[test]
 fn milliseconds_are_read_from_three_headers() {
     for name in [CONNECT, ENVOY, PLAIN] {
-        assert_eq!(
-            time(&[(name.clone(), "1500")]),
-            Some(Duration::from_millis(1_500))
-        );
-        assert_eq!(
-            time(&[(name, "9999999999")]),
-            Some(Duration::from_millis(9_999_999_999))
-        );
+        assert_eq!(time(&[(name.clone(), "1500")]), Some(Duration::from_millis(1_500)));
+        assert_eq!(time(&[(name, "9999999999")]), Some(Duration::from_millis(9_999_999_999)));
     }
     assert_eq!(time(&[(PLAIN, "0")]), Some(Duration::ZERO));
-    assert_eq!(
-        both(&headers(&[(ENVOY, "0")])),
-        (None, None),
-        "a proxy without a limit"
-    );
+    assert_eq!(both(&headers(&[(ENVOY, "0")])), (None, None), "a proxy without a limit");
 }
 
 #[test]
@@ -98,10 +88,7 @@ fn a_header_that_comes_twice_means_nothing() {
 
 #[test]
 fn of_several_headers_the_shortest_counts_and_junk_does_not_hide_it() {
-    assert_eq!(
-        time(&[(GRPC, "2S"), (ENVOY, "1500")]),
-        Some(Duration::from_millis(1_500))
-    );
+    assert_eq!(time(&[(GRPC, "2S"), (ENVOY, "1500")]), Some(Duration::from_millis(1_500)));
     let asked = both(&headers(&[(PLAIN, "soon"), (ENVOY, "1500")]));
     assert_eq!(asked.0, Some(Duration::from_millis(1_500)));
     assert_eq!(asked.1, Some("x-request-timeout-ms"));
@@ -116,10 +103,7 @@ fn each_protocol_is_told_in_its_own_header() {
     assert_eq!(told(Protocol::Http, 1_500), (PLAIN, "1500".to_owned()));
     assert_eq!(told(Protocol::Connect, 1_500), (CONNECT, "1500".to_owned()));
     for (millis, text) in [(50, "50000000n"), (1_500, "1500000u"), (200_000, "200000m")] {
-        assert_eq!(
-            told(Protocol::Grpc(Codec::Proto), millis),
-            (GRPC, text.to_owned())
-        );
+        assert_eq!(told(Protocol::Grpc(Codec::Proto), millis), (GRPC, text.to_owned()));
     }
     let (_, value) = written(Protocol::Grpc(Codec::Proto), Duration::MAX);
     assert_eq!(value.unwrap(), "99999999H");

@@ -33,11 +33,7 @@ pub(super) struct Unfinished<B> {
 impl<B> DrainBody<B> {
     /// A body that nobody waits for.
     pub(super) const fn stray(body: B) -> Self {
-        Self {
-            body: Some(body),
-            polled: false,
-            home: None,
-        }
+        Self { body: Some(body), polled: false, home: None }
     }
 
     /// A body, and where what is left of it will be.
@@ -101,9 +97,7 @@ impl<B: Body + Unpin> Body for DrainBody<B> {
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        self.body
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

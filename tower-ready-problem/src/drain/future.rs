@@ -54,22 +54,12 @@ struct Draining<B, R> {
 
 impl<F, B, R> DrainFuture<F, B, R> {
     pub(super) const fn pass(future: F) -> Self {
-        Self {
-            state: State::Calling { future },
-            watch: None,
-        }
+        Self { state: State::Calling { future }, watch: None }
     }
 
     pub(super) const fn watch(future: F, home: Home<B>, invited: bool, policy: Policy) -> Self {
-        let watch = Watch {
-            home,
-            invited,
-            policy,
-        };
-        Self {
-            state: State::Calling { future },
-            watch: Some(watch),
-        }
+        let watch = Watch { home, invited, policy };
+        Self { state: State::Calling { future }, watch: Some(watch) }
     }
 }
 
@@ -125,13 +115,7 @@ impl<B: Body> Watch<B> {
 
 impl<B: Body + Unpin, R> Draining<B, R> {
     fn new(response: Response<R>, body: B, policy: Policy) -> Self {
-        Self {
-            response: Some(response),
-            body,
-            left: policy.bytes,
-            time: policy.time,
-            timer: None,
-        }
+        Self { response: Some(response), body, left: policy.bytes, time: policy.time, timer: None }
     }
 
     /// Reads to the end, the bound, or the hour. An upload that breaks off is over, too.

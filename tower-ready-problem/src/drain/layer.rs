@@ -62,11 +62,7 @@ pub(super) struct Policy {
 impl DrainLayer {
     /// A layer with the defaults.
     pub const fn new() -> Self {
-        let policy = Policy {
-            bytes: 64 * 1024,
-            time: Duration::from_secs(1),
-            enabled: true,
-        };
+        let policy = Policy { bytes: 64 * 1024, time: Duration::from_secs(1), enabled: true };
         Self { policy }
     }
 

@@ -74,15 +74,8 @@ fn examine_error<B: Body>(response: &Response<B>, protocol: Protocol, config: &C
         Foreign::Pass
     } else if response.body().is_end_stream() || length.exact() == Some(0) {
         Foreign::Bare
-    } else if is_text
-        && length
-            .upper()
-            .is_some_and(|length| length <= config.max_text as u64)
-    {
-        Foreign::Text {
-            max: config.max_text,
-            protocol,
-        }
+    } else if is_text && length.upper().is_some_and(|length| length <= config.max_text as u64) {
+        Foreign::Text { max: config.max_text, protocol }
     } else if protocol == Protocol::Http && response.status().is_client_error() {
         // A long or endless text to a caller who erred tells no secret: leave it alone.
         Foreign::Pass
@@ -111,12 +104,9 @@ pub(crate) fn take_ours(extensions: &mut Extensions) -> Option<Problem> {
 
 /// Whether a content type is this media type, whatever its parameters.
 pub(crate) fn is_media_type(content_type: &[u8], media_type: &[u8]) -> bool {
-    content_type
-        .split_at_checked(media_type.len())
-        .is_some_and(|(start, rest)| {
-            start.eq_ignore_ascii_case(media_type)
-                && matches!(rest.first(), None | Some(b';' | b' '))
-        })
+    content_type.split_at_checked(media_type.len()).is_some_and(|(start, rest)| {
+        start.eq_ignore_ascii_case(media_type) && matches!(rest.first(), None | Some(b';' | b' '))
+    })
 }
 
 pin_project! {
@@ -134,13 +124,7 @@ pin_project! {
 impl<B> Reading<B> {
     pub(crate) fn new(response: Response<B>, max_text: usize, protocol: Protocol) -> Self {
         let (parts, body) = response.into_parts();
-        Self {
-            parts: Some(parts),
-            body,
-            text: Vec::new(),
-            max_text,
-            protocol,
-        }
+        Self { parts: Some(parts), body, text: Vec::new(), max_text, protocol }
     }
 }
 
@@ -172,11 +156,7 @@ impl<B: Body<Data = Bytes>> Reading<B> {
                 }
             }
         };
-        let text = if complete {
-            mem::take(this.text)
-        } else {
-            Vec::new()
-        };
+        let text = if complete { mem::take(this.text) } else { Vec::new() };
         let parts = taken(this.parts);
         Poll::Ready((problem(&parts, text, *this.protocol), parts))
     }
@@ -242,22 +222,14 @@ pub(crate) fn kept(mut headers: HeaderMap) -> HeaderMap {
 
 /// The seconds of a `Retry-After`. One that names a date is left to whoever has a calendar.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
-        .map(Duration::from_secs)
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
 fn media_type_in(text: &str) -> Option<HeaderValue> {
     let (_, rest) = text.split_once("Content-Type: ")?;
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '+' | '.' | '*');
     let end = rest.find(|c| !word(c)).unwrap_or(rest.len());
-    let media_type = rest
-        .get(..end)
-        .filter(|media_type| media_type.contains('/'))?;
+    let media_type = rest.get(..end).filter(|media_type| media_type.contains('/'))?;
     HeaderValue::from_str(media_type).ok()
 }
 
@@ -268,10 +240,7 @@ mod tests {
     #[test]
     fn the_media_type_is_taken_from_the_words_of_frameworks() {
         for (text, media_type) in [
-            (
-                "Expected request with `Content-Type: application/json`",
-                Some("application/json"),
-            ),
+            ("Expected request with `Content-Type: application/json`", Some("application/json")),
             (
                 "Form requests must have `Content-Type: application/x-www-form-urlencoded`",
                 Some("application/x-www-form-urlencoded"),
@@ -281,11 +250,7 @@ mod tests {
             ("Content-Type: ", None),
         ] {
             let found = media_type_in(text);
-            assert_eq!(
-                found.as_ref().map(|value| value.to_str().unwrap()),
-                media_type,
-                "{text}"
-            );
+            assert_eq!(found.as_ref().map(|value| value.to_str().unwrap()), media_type, "{text}");
         }
     }
 }

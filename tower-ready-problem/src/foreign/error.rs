@@ -18,9 +18,7 @@ pub(crate) fn known_error(error: &(dyn Error + 'static)) -> Option<Problem> {
     {
         return Some(Problem::new(&types::TIMEOUT));
     }
-    None.or_else(|| of_tower(error))
-        .or_else(|| of_hyper(error))
-        .or_else(|| of_tonic(error))
+    None.or_else(|| of_tower(error)).or_else(|| of_hyper(error)).or_else(|| of_tonic(error))
 }
 
 #[cfg(feature = "tower")]

@@ -117,11 +117,7 @@ impl ProblemDetails {
             (None, None, status) => Problem::status(status.unwrap_or_default()),
         };
         if problem.http_status().is_client_error() {
-            if let Some(detail) = self
-                .detail
-                .clone()
-                .or_else(|| self.title_of(known.copied()))
-            {
+            if let Some(detail) = self.detail.clone().or_else(|| self.title_of(known.copied())) {
                 problem = problem.detail(detail);
             }
             for fault in &self.errors {
@@ -142,9 +138,7 @@ impl ProblemDetails {
 
     /// The title, where the problem would be without it: one of an unknown type.
     fn title_of(&self, known: Option<&'static ProblemType>) -> Option<String> {
-        self.title
-            .clone()
-            .filter(|_| known.is_none() && self.type_uri != "about:blank")
+        self.title.clone().filter(|_| known.is_none() && self.type_uri != "about:blank")
     }
 }
 
@@ -155,18 +149,11 @@ impl fmt::Display for ProblemDetails {
         if let Some(status) = self.status {
             write!(f, " {}", status.as_u16())?;
         }
-        let named = [
-            self.code.as_ref(),
-            self.title.as_ref(),
-            self.detail.as_ref(),
-        ];
+        let named = [self.code.as_ref(), self.title.as_ref(), self.detail.as_ref()];
         for text in named.into_iter().flatten() {
             write!(f, ": {}", Line(text))?;
         }
-        for (name, id) in [
-            ("request_id", &self.request_id),
-            ("error_id", &self.error_id),
-        ] {
+        for (name, id) in [("request_id", &self.request_id), ("error_id", &self.error_id)] {
             if let Some(id) = id {
                 write!(f, ", {name} {}", Line(id))?;
             }
@@ -183,8 +170,6 @@ struct Line<'a>(&'a str);
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start = self.0.chars().take(256);
-        start
-            .flat_map(char::escape_debug)
-            .try_for_each(|letter| fmt::Write::write_char(f, letter))
+        start.flat_map(char::escape_debug).try_for_each(|letter| fmt::Write::write_char(f, letter))
     }
 }

@@ -64,9 +64,7 @@ fn text(json: &Json) -> Option<String> {
 }
 
 fn status(json: &Json) -> Option<StatusCode> {
-    let number = json
-        .as_u64()
-        .and_then(|number| u16::try_from(number).ok())?;
+    let number = json.as_u64().and_then(|number| u16::try_from(number).ok())?;
     StatusCode::from_u16(number).ok().filter(|_| number < 600)
 }
 

@@ -73,18 +73,15 @@ fn error_info(problem: &mut ProblemDetails, message: Fields<'_>) {
         match name {
             "error_id" => problem.error_id = Some(value.to_owned()),
             "trace_id" => problem.trace_id = Some(value.to_owned()),
-            _ => push(&mut problem.members, || {
-                (name.to_owned(), Value::from(value.to_owned()))
-            }),
+            _ => push(&mut problem.members, || (name.to_owned(), Value::from(value.to_owned()))),
         }
     }
 }
 
 /// The `google.protobuf.Duration` of a `RetryInfo`. A negative one is none.
 fn retry_delay(message: Fields<'_>) -> Option<Duration> {
-    let duration = message
-        .filter(|(number, _)| *number == 1)
-        .find_map(|(_, value)| value.message())?;
+    let duration =
+        message.filter(|(number, _)| *number == 1).find_map(|(_, value)| value.message())?;
     let (mut seconds, mut nanos) = (0, 0);
     for (number, value) in duration {
         match (number, value.number()) {

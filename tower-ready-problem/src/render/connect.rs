@@ -39,9 +39,7 @@ pub(super) fn stream(problem: &Problem, codec: Codec, context: &Context<'_>) -> 
         Codec::Json => "application/connect+json",
         _ => "application/connect+proto",
     };
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

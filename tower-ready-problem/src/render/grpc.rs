@@ -24,10 +24,7 @@ pub(super) fn answer(
     context: &Context<'_>,
 ) -> Response<Bytes> {
     let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static(content_type(protocol)),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(protocol)));
     headers.insert(STATUS, problem.0.code.header_value());
     headers.insert(MESSAGE, encode_message(message(problem)));
     let details = match &problem.0.status_details {
@@ -49,11 +46,7 @@ pub(super) fn answer(
 
 /// What a developer reads: the detail, or else the title.
 pub(super) fn message(problem: &Problem) -> &str {
-    let message = problem
-        .0
-        .detail
-        .as_deref()
-        .unwrap_or_else(|| problem.title());
+    let message = problem.0.detail.as_deref().unwrap_or_else(|| problem.title());
     truncated(message, MAX_MESSAGE)
 }
 

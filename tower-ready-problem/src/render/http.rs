@@ -77,12 +77,7 @@ fn members(json: &mut Writer<'_>, problem: &Problem, context: &Context<'_>) {
         json.plain_member("error_id", id.as_str());
     }
     list(json, "errors", &inner.violations, violation);
-    list(
-        json,
-        "violated-policies",
-        &inner.violated_policies,
-        |json, name| json.string(name),
-    );
+    list(json, "violated-policies", &inner.violated_policies, |json, name| json.string(name));
     for (name, value) in &inner.members {
         json.name(name);
         json.value(value);
@@ -130,9 +125,7 @@ pub(super) fn insert_demanded(
 ) {
     let mut demand = |name: HeaderName, value| {
         if earlier.is_none_or(|earlier| !earlier.contains_key(&name)) {
-            headers
-                .entry(name)
-                .or_insert(HeaderValue::from_static(value));
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
     };
     match status {

@@ -39,9 +39,5 @@ pub(super) fn message(buffer: &mut Vec<u8>, field: u8, write: impl FnOnce(&mut V
 
 /// The number of a field and the length of its content.
 const fn head(field: u8, length: usize) -> [u8; 3] {
-    [
-        field << 3 | 2,
-        (length & 0x7f) as u8 | 0x80,
-        (length >> 7) as u8,
-    ]
+    [field << 3 | 2, (length & 0x7f) as u8 | 0x80, (length >> 7) as u8]
 }

@@ -29,10 +29,7 @@ impl<S> Layer<S> for Reject {
     type Service = RejectService<S>;
 
     fn layer(&self, inner: S) -> RejectService<S> {
-        RejectService {
-            inner,
-            reject: self.clone(),
-        }
+        RejectService { inner, reject: self.clone() }
     }
 }
 
@@ -77,10 +74,7 @@ impl<S> Layer<S> for Fail {
     type Service = FailService<S>;
 
     fn layer(&self, inner: S) -> FailService<S> {
-        FailService {
-            inner,
-            fail: self.clone(),
-        }
+        FailService { inner, fail: self.clone() }
     }
 }
 

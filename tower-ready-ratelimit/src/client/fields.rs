@@ -11,36 +11,20 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// It reads the lists of RFC 9651 that the field is made of, and makes nothing of what is no such
 /// list: a field is advice, and a client that cannot read it goes on as before.
 pub(super) fn nothing_left(headers: &HeaderMap) -> Option<Duration> {
-    let lines = headers
-        .get_all(LIMIT)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
-    lines
-        .flat_map(|line| Pieces {
-            rest: line,
-            by: ',',
-        })
-        .filter_map(spent)
-        .max()
+    let lines = headers.get_all(LIMIT).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| Pieces { rest: line, by: ',' }).filter_map(spent).max()
 }
 
 fn spent(item: &str) -> Option<Duration> {
     let (mut left, mut seconds) = (None, None);
-    for parameter in (Pieces {
-        rest: item,
-        by: ';',
-    })
-    .skip(1)
-    {
+    for parameter in (Pieces { rest: item, by: ';' }).skip(1) {
         match parameter.trim().split_once('=') {
             Some(("r", value)) => left = Some(value.parse::<u64>().ok()?),
             Some(("t", value)) => seconds = Some(value.parse::<u64>().ok()?),
             _ => {}
         }
     }
-    (left? == 0)
-        .then(|| seconds.map(Duration::from_secs))
-        .flatten()
+    (left? == 0).then(|| seconds.map(Duration::from_secs)).flatten()
 }
 
 /// The pieces of a text between separators that stand in no string.

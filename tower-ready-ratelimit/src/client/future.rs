@@ -55,21 +55,11 @@ where
     S: Service<Request<B>>,
 {
     pub(super) const fn inner(future: S::Future, pace: Pace, key: KeyHash) -> Self {
-        Self {
-            kind: Kind::Inner { future },
-            pace,
-            key,
-        }
+        Self { kind: Kind::Inner { future }, pace, key }
     }
 
     pub(super) const fn answer(response: Response<Bytes>, pace: Pace, key: KeyHash) -> Self {
-        Self {
-            kind: Kind::Answer {
-                response: Some(response),
-            },
-            pace,
-            key,
-        }
+        Self { kind: Kind::Answer { response: Some(response) }, pace, key }
     }
 
     pub(super) fn wait(
@@ -80,19 +70,8 @@ where
         wait: Duration,
         until: Instant,
     ) -> Self {
-        let held = Box::new(Held {
-            service,
-            request,
-            until,
-            sleep: Box::pin(sleep(wait)),
-        });
-        Self {
-            kind: Kind::Waiting {
-                waiting: Waiting(Some(held)),
-            },
-            pace,
-            key,
-        }
+        let held = Box::new(Held { service, request, until, sleep: Box::pin(sleep(wait)) });
+        Self { kind: Kind::Waiting { waiting: Waiting(Some(held)) }, pace, key }
     }
 }
 
@@ -134,9 +113,7 @@ where
                     #[expect(clippy::expect_used, reason = "as above")]
                     let mut held = *waiting.0.take().expect("it waits");
                     match turn {
-                        Turn::Now => Kind::Inner {
-                            future: held.service.call(held.request),
-                        },
+                        Turn::Now => Kind::Inner { future: held.service.call(held.request) },
                         Turn::In(wait) => Kind::Answer {
                             response: Some(refusal(wait).answer(&Caller::of(&held.request))),
                         },

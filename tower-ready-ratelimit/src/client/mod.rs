@@ -115,19 +115,14 @@ impl Pace {
     fn key<B>(&self, request: &Request<B>) -> KeyHash {
         let authority = request.uri().authority().map(|it| it.as_str().as_bytes());
         let host = || request.headers().get(HOST).map(http::HeaderValue::as_bytes);
-        self.0
-            .hasher
-            .hash(authority.or_else(host).unwrap_or_default())
+        self.0.hasher.hash(authority.or_else(host).unwrap_or_default())
     }
 
     /// Takes a turn, or tells when there will be one.
     fn turn(&self, key: KeyHash, now: Instant) -> Turn {
-        let paused = self
-            .0
-            .pauses
-            .with(key, now.as_nanos(), Overflow::Refuse, |place| {
-                place.map_or(0, |place| place.full.nanos)
-            });
+        let paused = self.0.pauses.with(key, now.as_nanos(), Overflow::Refuse, |place| {
+            place.map_or(0, |place| place.full.nanos)
+        });
         let pause = Instant::from_nanos(paused).since(now);
         if !pause.is_zero() {
             return Turn::In(pause);
@@ -151,18 +146,13 @@ impl Pace {
         };
         let now = Instant::now();
         let until = (now + pause.min(self.0.longest_pause)).as_nanos();
-        self.0
-            .pauses
-            .with(key, now.as_nanos(), Overflow::Refuse, |place| {
-                if let Some(mut place) = place
-                    && place.full.nanos < until
-                {
-                    place.write(Span {
-                        nanos: until,
-                        part: 0,
-                    });
-                }
-            });
+        self.0.pauses.with(key, now.as_nanos(), Overflow::Refuse, |place| {
+            if let Some(mut place) = place
+                && place.full.nanos < until
+            {
+                place.write(Span { nanos: until, part: 0 });
+            }
+        });
     }
 }
 

@@ -39,10 +39,7 @@ impl<S> Layer<S> for PaceLayer {
     type Service = PaceService<S>;
 
     fn layer(&self, inner: S) -> PaceService<S> {
-        PaceService {
-            inner,
-            pace: self.0.clone(),
-        }
+        PaceService { inner, pace: self.0.clone() }
     }
 }
 
@@ -83,9 +80,6 @@ where
 /// The clone is a service of its own: it has to become ready by itself.
 impl<S: Clone> Clone for PaceService<S> {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            pace: self.pace.clone(),
-        }
+        Self { inner: self.inner.clone(), pace: self.pace.clone() }
     }
 }

@@ -58,17 +58,11 @@ impl<St: Store> Shared<St> {
         set: &'a Answered<'a>,
         refused: bool,
     ) -> impl Iterator<Item = Item<'a>> + Clone {
-        let told = set
-            .standings()
-            .filter(move |(_, reading)| !(refused && reading.enough));
+        let told = set.standings().filter(move |(_, reading)| !(refused && reading.enough));
         told.map(move |(want, reading)| {
             let level = reading.level(set.now, &want.demand());
             let wait = (!reading.enough).then(|| level.wait(want.units));
-            Item::Rate {
-                name: &self.rules[want.rule].policy.name,
-                refused: wait.flatten(),
-                level,
-            }
+            Item::Rate { name: &self.rules[want.rule].policy.name, refused: wait.flatten(), level }
         })
     }
 

@@ -87,12 +87,8 @@ impl<St: Store> Shared<St> {
         // Borrowed, not copied: a copy of what was written word by word just now makes the
         // processor wait for all of its words.
         let quota = rule.quota.get();
-        let demand = [Demand {
-            key,
-            quota: &quota,
-            units: rule.units(head),
-            debt: rule.policy.debt,
-        }];
+        let demand =
+            [Demand { key, quota: &quota, units: rule.units(head), debt: rule.policy.debt }];
         let mut reading = [Reading::default()];
         let taking = self.store.take(now, &demand, &mut reading);
         if let (Taking::Done(true), Fields::None) = (&taking, self.fields) {
@@ -114,11 +110,7 @@ impl<St: Store> Shared<St> {
         let wants = &[Want::of(0, demand)];
         match taking {
             Taking::Done(taken) => {
-                let answered = Answered {
-                    now,
-                    wants,
-                    readings,
-                };
+                let answered = Answered { now, wants, readings };
                 self.conclude(&answered, taken, None)
             }
             Taking::Trip(future) => self.trip(future, now, wants, None),
@@ -137,11 +129,7 @@ impl<St: Store> Shared<St> {
         Step::Later(Box::pin(async move {
             match future.await {
                 Ok(readings) if readings.len() == wants.len() => {
-                    let answered = Answered {
-                        now,
-                        wants: &wants,
-                        readings: &readings,
-                    };
+                    let answered = Answered { now, wants: &wants, readings: &readings };
                     let taken = readings.iter().all(Reading::had_enough);
                     limiter.conclude(&answered, taken, after)
                 }
@@ -174,11 +162,7 @@ impl<St: Store> Shared<St> {
         let demands = set.wants.each_ref().map(Want::demand);
         match self.store.take(now, &demands[..set.len], readings) {
             Taking::Done(taken) => {
-                let answered = Answered {
-                    now,
-                    wants,
-                    readings,
-                };
+                let answered = Answered { now, wants, readings };
                 #[cfg(feature = "delay")]
                 if !taken && let Some(short) = self.may_wait(&answered) {
                     return self.line_up(now, wants, short, after);
@@ -248,10 +232,6 @@ impl<St: Store> Shared<St> {
 
 impl<St: Store> Pass<St> {
     pub(crate) const fn nothing() -> Self {
-        Self {
-            lines: Lines::None,
-            after: None,
-            decision: None,
-        }
+        Self { lines: Lines::None, after: None, decision: None }
     }
 }

@@ -32,9 +32,7 @@ impl<St: Store> Shared<St> {
             self.tell_refused(rule, want.key, wait, Reason::Quota);
         }
         // Of one policy alone the line says all there is to say.
-        let whole = (set.wants.len() == 1)
-            .then(|| self.policy_line(set))
-            .flatten();
+        let whole = (set.wants.len() == 1).then(|| self.policy_line(set)).flatten();
         let problem = match longest {
             Some(wait) => problem.retry_after(wait),
             None => {
@@ -79,9 +77,7 @@ impl<St: Store> Shared<St> {
     #[cold]
     pub(super) fn refuse_unknown(&self, rule: &Rule) -> Refusal {
         rule.counters.refused.add_one();
-        self.observer.on_event(&Event::Missing {
-            policy: &rule.policy.name,
-        });
+        self.observer.on_event(&Event::Missing { policy: &rule.policy.name });
         Refusal {
             problem: rejection(&MALFORMED_REQUEST, Reason::Key)
                 .detail("the request does not say on whose behalf it comes"),
@@ -115,23 +111,13 @@ impl<St: Store> Shared<St> {
     /// Lets the policies in shadow mode count a request that passes.
     #[cold]
     pub(super) fn look_on(&self, head: &Head<'_>, now: Instant) {
-        for rule in self
-            .rules
-            .iter()
-            .filter(|rule| rule.policy.shadow && rule.applies(head))
-        {
+        for rule in self.rules.iter().filter(|rule| rule.policy.shadow && rule.applies(head)) {
             let Who::Key(key) = rule.who(head) else {
                 continue;
             };
-            let quota = rule
-                .quota_of(head, now)
-                .unwrap_or_else(|_| rule.quota.get());
-            let demand = Demand {
-                key,
-                quota: &quota,
-                units: rule.units(head),
-                debt: rule.policy.debt,
-            };
+            let quota = rule.quota_of(head, now).unwrap_or_else(|_| rule.quota.get());
+            let demand =
+                Demand { key, quota: &quota, units: rule.units(head), debt: rule.policy.debt };
             let mut reading = [Reading::default()];
             match self.store.take(now, &[demand], &mut reading) {
                 Taking::Done(true) | Taking::Trip(_) => rule.counters.allowed.add_one(),

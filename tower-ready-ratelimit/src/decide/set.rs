@@ -40,31 +40,17 @@ impl Want {
     };
 
     pub(super) const fn of(rule: usize, demand: &Demand<'_>) -> Self {
-        Self {
-            rule,
-            key: demand.key,
-            quota: *demand.quota,
-            units: demand.units,
-            debt: demand.debt,
-        }
+        Self { rule, key: demand.key, quota: *demand.quota, units: demand.units, debt: demand.debt }
     }
 
     pub(crate) const fn demand(&self) -> Demand<'_> {
-        Demand {
-            key: self.key,
-            quota: &self.quota,
-            units: self.units,
-            debt: self.debt,
-        }
+        Demand { key: self.key, quota: &self.quota, units: self.units, debt: self.debt }
     }
 }
 
 impl<const N: usize> Set<N> {
     pub(super) const fn new() -> Self {
-        Self {
-            wants: [Want::NOTHING; N],
-            len: 0,
-        }
+        Self { wants: [Want::NOTHING; N], len: 0 }
     }
 
     pub(super) fn push(&mut self, want: Want) {

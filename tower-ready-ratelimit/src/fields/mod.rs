@@ -8,10 +8,7 @@
 //! bucket that tells when its next unit comes would invite it to. With nothing left it is the time
 //! to the next unit, and on a refusal the time of `Retry-After`.
 
-#![expect(
-    single_use_lifetimes,
-    reason = "`impl Iterator<Item = Item<'_>>` is not stable yet"
-)]
+#![expect(single_use_lifetimes, reason = "`impl Iterator<Item = Item<'_>>` is not stable yet")]
 
 mod text;
 
@@ -110,10 +107,7 @@ impl Fields {
             Self::Draft6 => triple(items, &DRAFT_6, 0),
             Self::XRateLimit => triple(items, &X_RATE_LIMIT, 0),
             Self::XRateLimitEpoch => {
-                let epoch = SystemTime::UNIX_EPOCH
-                    .elapsed()
-                    .unwrap_or_default()
-                    .as_secs();
+                let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
                 triple(items, &X_RATE_LIMIT, epoch)
             }
         }
@@ -140,11 +134,7 @@ fn triple<'a>(
     let Some(tightest) = items.min_by_key(standing) else {
         return Lines::None;
     };
-    let values = [
-        tightest.quota(),
-        tightest.remaining(),
-        tightest.window().saturating_add(epoch),
-    ];
+    let values = [tightest.quota(), tightest.remaining(), tightest.window().saturating_add(epoch)];
     Lines::Triple { names, values }
 }
 
@@ -195,10 +185,7 @@ impl Item<'_> {
     /// `t`, rounded up as `Retry-After` is.
     fn window(&self) -> u64 {
         match self {
-            Self::Rate {
-                refused: Some(wait),
-                ..
-            } => seconds_up(*wait),
+            Self::Rate { refused: Some(wait), .. } => seconds_up(*wait),
             Self::Rate { level, .. } => seconds_up(level.window_of_remaining()),
             Self::Permits { .. } => 1,
         }
@@ -253,9 +240,7 @@ fn window(quota: &Quota) -> (u64, u64) {
 }
 
 fn seconds_up(duration: Duration) -> u64 {
-    duration
-        .as_secs()
-        .saturating_add(u64::from(duration.subsec_nanos() > 0))
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
 #[cfg(all(test, not(loom)))]

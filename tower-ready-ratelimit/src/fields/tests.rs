@@ -14,23 +14,14 @@ fn level(quota: Quota, taken: u64) -> Level {
 }
 
 fn rate(name: &str, quota: Quota, taken: u64) -> Item<'_> {
-    Item::Rate {
-        name,
-        level: level(quota, taken),
-        refused: None,
-    }
+    Item::Rate { name, level: level(quota, taken), refused: None }
 }
 
 fn written(fields: Fields, items: &[Item<'_>]) -> Vec<(String, String)> {
     let mut headers = HeaderMap::new();
-    fields
-        .lines(items.iter().cloned(), None)
-        .insert_into(&mut headers);
+    fields.lines(items.iter().cloned(), None).insert_into(&mut headers);
     let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
-    headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), text(value)))
-        .collect()
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {
@@ -42,12 +33,8 @@ fn parsed(line: &str) -> Vec<(String, Vec<(String, BareItem)>)> {
     let list: List = Parser::new(line).parse().unwrap();
     let item = |entry: ListEntry| match entry {
         ListEntry::Item(Parsed { bare_item, params }) => {
-            let BareItem::String(name) = bare_item else {
-                panic!("{bare_item:?} names no policy")
-            };
-            let params = params
-                .into_iter()
-                .map(|(name, value)| (name.to_string(), value));
+            let BareItem::String(name) = bare_item else { panic!("{bare_item:?} names no policy") };
+            let params = params.into_iter().map(|(name, value)| (name.to_string(), value));
             (name.to_string(), params.collect())
         }
         ListEntry::InnerList(list) => panic!("{list:?} is no policy"),
@@ -56,13 +43,8 @@ fn parsed(line: &str) -> Vec<(String, Vec<(String, BareItem)>)> {
 }
 
 fn integer(params: &[(String, BareItem)], name: &str) -> i64 {
-    let value = params
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value);
-    let Some(BareItem::Integer(integer)) = value else {
-        panic!("{name}: {value:?}")
-    };
+    let value = params.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+    let Some(BareItem::Integer(integer)) = value else { panic!("{name}: {value:?}") };
     i64::from(*integer)
 }
 
@@ -75,10 +57,7 @@ fn the_draft_lists_every_policy() {
     assert_eq!(
         written(Fields::Draft11, &items),
         [
-            pair(
-                "ratelimit-policy",
-                r#""burst";q=10;w=1, "daily";q=1000;w=86400;tr-burst=50"#
-            ),
+            pair("ratelimit-policy", r#""burst";q=10;w=1, "daily";q=1000;w=86400;tr-burst=50"#),
             pair("ratelimit", r#""burst";r=6;t=1, "daily";r=49;t=4234"#),
         ]
     );
@@ -86,16 +65,10 @@ fn the_draft_lists_every_policy() {
 
 #[test]
 fn forms_without_room_for_several_tell_of_the_tightest() {
-    let items = [
-        rate("hour", Quota::per_hour(100), 10),
-        rate("minute", Quota::per_minute(20), 18),
-    ];
+    let items = [rate("hour", Quota::per_hour(100), 10), rate("minute", Quota::per_minute(20), 18)];
     let values = ["20", "2", "6"];
     let names = ["limit", "remaining", "reset"];
-    for (fields, prefix) in [
-        (Fields::Draft6, "ratelimit"),
-        (Fields::XRateLimit, "x-ratelimit"),
-    ] {
+    for (fields, prefix) in [(Fields::Draft6, "ratelimit"), (Fields::XRateLimit, "x-ratelimit")] {
         let expected = names.iter().zip(values);
         let expected = expected.map(|(name, value)| pair(&format!("{prefix}-{name}"), value));
         assert_eq!(written(fields, &items), expected.collect::<Vec<_>>());
@@ -109,18 +82,11 @@ fn forms_without_room_for_several_tell_of_the_tightest() {
 
 #[test]
 fn permits_are_a_quota_of_requests_at_a_time() {
-    let items = [Item::Permits {
-        name: "uploads",
-        each: 4,
-        left: 1,
-    }];
+    let items = [Item::Permits { name: "uploads", each: 4, left: 1 }];
     assert_eq!(
         written(Fields::Draft11, &items),
         [
-            pair(
-                "ratelimit-policy",
-                r#""uploads";q=4;qu="concurrent-requests""#
-            ),
+            pair("ratelimit-policy", r#""uploads";q=4;qu="concurrent-requests""#),
             pair("ratelimit", r#""uploads";r=1"#),
         ]
     );
@@ -129,11 +95,7 @@ fn permits_are_a_quota_of_requests_at_a_time() {
 #[test]
 fn a_refusal_is_told_in_seconds_rounded_up() {
     let quota = Quota::per_second(3).burst(1);
-    let refused = |wait| Item::Rate {
-        name: "a",
-        level: level(quota, 1),
-        refused: Some(wait),
-    };
+    let refused = |wait| Item::Rate { name: "a", level: level(quota, 1), refused: Some(wait) };
     for (millis, seconds) in [(1, 1), (999, 1), (1_000, 1), (1_001, 2)] {
         let lines = written(Fields::Draft11, &[refused(Duration::from_millis(millis))]);
         assert_eq!(lines[1].1, format!(r#""a";r=0;t={seconds}"#));
@@ -143,20 +105,12 @@ fn a_refusal_is_told_in_seconds_rounded_up() {
 #[test]
 fn a_limiter_further_out_adds_its_lines_and_keeps_the_tighter_three() {
     let mut headers = HeaderMap::new();
-    for (fields, taken) in [
-        (Fields::Draft11, 1),
-        (Fields::Draft6, 9),
-        (Fields::Draft6, 3),
-    ] {
+    for (fields, taken) in [(Fields::Draft11, 1), (Fields::Draft6, 9), (Fields::Draft6, 3)] {
         let items = [rate("a", Quota::per_second(10), taken)];
-        fields
-            .lines(items.iter().cloned(), None)
-            .insert_into(&mut headers);
+        fields.lines(items.iter().cloned(), None).insert_into(&mut headers);
     }
     let items = [rate("b", Quota::per_second(10), 2)];
-    Fields::Draft11
-        .lines(items.iter().cloned(), None)
-        .insert_into(&mut headers);
+    Fields::Draft11.lines(items.iter().cloned(), None).insert_into(&mut headers);
     assert_eq!(headers.get_all("ratelimit").iter().count(), 2);
     assert_eq!(headers["ratelimit-remaining"], "1");
 }
@@ -164,14 +118,8 @@ fn a_limiter_further_out_adds_its_lines_and_keeps_the_tighter_three() {
 #[test]
 fn a_window_of_less_than_a_second_is_told_as_one() {
     let policy = |quota| policy_line([rate("a", quota, 0)].into_iter());
-    assert_eq!(
-        policy(Quota::new(5, Duration::from_millis(100))),
-        r#""a";q=50;w=1"#
-    );
-    assert_eq!(
-        policy(Quota::new(3, Duration::from_millis(1_500))),
-        r#""a";q=4;w=2"#
-    );
+    assert_eq!(policy(Quota::new(5, Duration::from_millis(100))), r#""a";q=50;w=1"#);
+    assert_eq!(policy(Quota::new(3, Duration::from_millis(1_500))), r#""a";q=4;w=2"#);
 }
 
 proptest! {

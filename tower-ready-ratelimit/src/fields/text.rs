@@ -14,11 +14,7 @@ pub(super) struct Text {
 
 impl Text {
     pub(super) const fn new() -> Self {
-        Self {
-            stack: [0; 256],
-            len: 0,
-            heap: Vec::new(),
-        }
+        Self { stack: [0; 256], len: 0, heap: Vec::new() }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -61,11 +57,7 @@ impl Text {
     }
 
     pub(super) fn into_value(self) -> HeaderValue {
-        let bytes = if self.heap.is_empty() {
-            &self.stack[..self.len]
-        } else {
-            &self.heap[..]
-        };
+        let bytes = if self.heap.is_empty() { &self.stack[..self.len] } else { &self.heap[..] };
         // Every byte is printable ASCII by construction, so this cannot fail.
         HeaderValue::from_bytes(bytes).unwrap_or_else(|_| HeaderValue::from_static(""))
     }

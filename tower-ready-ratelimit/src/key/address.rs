@@ -144,10 +144,7 @@ impl Address {
     /// The address of the client, whole.
     #[must_use]
     pub fn of(&self, head: &Head<'_>) -> Option<IpAddr> {
-        let mut client = self
-            .sources
-            .iter()
-            .find_map(|source| source(head.extensions()))?;
+        let mut client = self.sources.iter().find_map(|source| source(head.extensions()))?;
         client = client.to_canonical();
         let mut left = self.hops.unwrap_or(u32::MAX);
         if left == 0 || !self.believes(client) {

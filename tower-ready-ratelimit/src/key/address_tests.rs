@@ -7,21 +7,14 @@ use crate::Secret;
 fn request(peer: &str, name: &'static str, lines: &[&[u8]]) -> Request<()> {
     let mut request = Request::new(());
     for line in lines {
-        request
-            .headers_mut()
-            .append(name, HeaderValue::from_bytes(line).unwrap());
+        request.headers_mut().append(name, HeaderValue::from_bytes(line).unwrap());
     }
-    request
-        .extensions_mut()
-        .insert(peer.parse::<IpAddr>().unwrap());
+    request.extensions_mut().insert(peer.parse::<IpAddr>().unwrap());
     request
 }
 
 fn client(address: &Address, peer: &str, name: &'static str, lines: &[&[u8]]) -> String {
-    address
-        .of(&Head::of(&request(peer, name, lines)))
-        .unwrap()
-        .to_string()
+    address.of(&Head::of(&request(peer, name, lines))).unwrap().to_string()
 }
 
 fn key(address: &Address, peer: &str) -> u128 {
@@ -41,10 +34,7 @@ fn trusting() -> Address {
 fn without_trust_the_peer_is_the_client_whatever_it_says() {
     let lines: &[&[u8]] = &[b"192.0.2.1"];
     assert_eq!(client(&Address::peer(), "10.0.0.1", XFF, lines), "10.0.0.1");
-    assert_eq!(
-        client(&trusting(), "203.0.113.5", XFF, lines),
-        "203.0.113.5"
-    );
+    assert_eq!(client(&trusting(), "203.0.113.5", XFF, lines), "203.0.113.5");
 }
 
 #[test]
@@ -53,10 +43,7 @@ fn the_walk_ends_at_the_first_stranger_from_the_right() {
         (&[&b"6.6.6.6, 192.0.2.1"[..]][..], "192.0.2.1"),
         (&[b"6.6.6.6, 192.0.2.1, 10.1.1.1"], "192.0.2.1"),
         (&[b"6.6.6.6", b"192.0.2.1,10.9.9.9"], "192.0.2.1"),
-        (
-            &[b"6.6.6.6, 192.0.2.1:4711, [2001:db8::7]:80, 2001:db8::8"],
-            "192.0.2.1",
-        ),
+        (&[b"6.6.6.6, 192.0.2.1:4711, [2001:db8::7]:80, 2001:db8::8"], "192.0.2.1"),
         (&[b"2001:470::1"], "2001:470::1"),
         (&[b"::ffff:192.0.2.1"], "192.0.2.1"),
         (&[b"192.0.2.1, ,"], "192.0.2.1"),
@@ -68,16 +55,8 @@ fn the_walk_ends_at_the_first_stranger_from_the_right() {
         (&[b""], "10.0.0.1"),
         (&[], "10.0.0.1"),
     ] {
-        assert_eq!(
-            client(&trusting(), "10.0.0.1", XFF, lines),
-            expected,
-            "{lines:?}"
-        );
-        assert_eq!(
-            client(&trusting(), "::ffff:10.0.0.1", XFF, lines),
-            expected,
-            "{lines:?}"
-        );
+        assert_eq!(client(&trusting(), "10.0.0.1", XFF, lines), expected, "{lines:?}");
+        assert_eq!(client(&trusting(), "::ffff:10.0.0.1", XFF, lines), expected, "{lines:?}");
     }
 }
 
@@ -85,10 +64,7 @@ fn the_walk_ends_at_the_first_stranger_from_the_right() {
 fn forwarded_is_read_as_rfc_7239_writes_it() {
     for (line, expected) in [
         (r"for=192.0.2.43", "192.0.2.43"),
-        (
-            r"for=6.6.6.6, for=192.0.2.43;proto=http;by=203.0.113.43",
-            "192.0.2.43",
-        ),
+        (r"for=6.6.6.6, for=192.0.2.43;proto=http;by=203.0.113.43", "192.0.2.43"),
         (r#"For="[2001:470:cafe::17]:4711""#, "2001:470:cafe::17"),
         (r#"for="192.0.2.43:47011""#, "192.0.2.43"),
         (r#"for="192.0.2.43:_port""#, "192.0.2.43"),
@@ -120,43 +96,23 @@ fn forwarded_is_read_as_rfc_7239_writes_it() {
 #[test]
 fn hops_are_counted_from_the_right() {
     let lines: &[&[u8]] = &[b"6.6.6.6, 192.0.2.1, 198.51.100.7"];
-    for (hops, expected) in [
-        (0, "203.0.113.1"),
-        (1, "198.51.100.7"),
-        (2, "192.0.2.1"),
-        (3, "6.6.6.6"),
-        (9, "6.6.6.6"),
-    ] {
+    for (hops, expected) in
+        [(0, "203.0.113.1"), (1, "198.51.100.7"), (2, "192.0.2.1"), (3, "6.6.6.6"), (9, "6.6.6.6")]
+    {
         let address = Address::peer().hops(hops);
-        assert_eq!(
-            client(&address, "203.0.113.1", XFF, lines),
-            expected,
-            "{hops}"
-        );
+        assert_eq!(client(&address, "203.0.113.1", XFF, lines), expected, "{hops}");
     }
 }
 
 #[test]
 fn one_subscriber_has_one_bucket() {
     let address = Address::peer();
-    assert_eq!(
-        key(&address, "2001:db8::1"),
-        key(&address, "2001:db8:0:0:ffff::9")
-    );
-    assert_ne!(
-        key(&address, "2001:db8::1"),
-        key(&address, "2001:db8:0:1::1")
-    );
-    assert_eq!(
-        key(&address, "192.0.2.1"),
-        key(&address, "::ffff:192.0.2.1")
-    );
+    assert_eq!(key(&address, "2001:db8::1"), key(&address, "2001:db8:0:0:ffff::9"));
+    assert_ne!(key(&address, "2001:db8::1"), key(&address, "2001:db8:0:1::1"));
+    assert_eq!(key(&address, "192.0.2.1"), key(&address, "::ffff:192.0.2.1"));
     assert_ne!(key(&address, "192.0.2.1"), key(&address, "192.0.2.2"));
     let network = address.ipv6_prefix(48).ipv4_prefix(24);
-    assert_eq!(
-        key(&network, "2001:db8::1"),
-        key(&network, "2001:db8:0:1::1")
-    );
+    assert_eq!(key(&network, "2001:db8::1"), key(&network, "2001:db8:0:1::1"));
     assert_ne!(key(&network, "2001:db8::1"), key(&network, "2001:db8:1::1"));
     assert_eq!(key(&network, "192.0.2.1"), key(&network, "192.0.2.2"));
 }
@@ -164,31 +120,17 @@ fn one_subscriber_has_one_bucket() {
 #[test]
 fn a_peer_that_nobody_named_is_missing() {
     let mut key = KeyBuf::new(Secret::new([1; 16]).hasher_for(""));
-    assert_eq!(
-        Address::peer().write(&Head::of(&Request::new(())), &mut key),
-        Found::Missing
-    );
+    assert_eq!(Address::peer().write(&Head::of(&Request::new(())), &mut key), Found::Missing);
     let mut request = Request::new(());
-    request
-        .extensions_mut()
-        .insert("192.0.2.1:80".parse::<SocketAddr>().unwrap());
-    assert_eq!(
-        Address::peer().write(&Head::of(&request), &mut key),
-        Found::Key
-    );
+    request.extensions_mut().insert("192.0.2.1:80".parse::<SocketAddr>().unwrap());
+    assert_eq!(Address::peer().write(&Head::of(&request), &mut key), Found::Key);
 }
 
 #[test]
 fn settings_that_contradict_each_other_are_refused() {
     assert_eq!(trusting().check(), Ok(()));
-    assert_eq!(
-        trusting().hops(1).check(),
-        Err(ConfigErrorKind::HopsAndProxies)
-    );
-    assert_eq!(
-        Address::peer().ipv6_prefix(129).check(),
-        Err(ConfigErrorKind::Prefix)
-    );
+    assert_eq!(trusting().hops(1).check(), Err(ConfigErrorKind::HopsAndProxies));
+    assert_eq!(Address::peer().ipv6_prefix(129).check(), Err(ConfigErrorKind::Prefix));
     let slip = Address::peer().trust(["10.0.0.1/8"]).check().unwrap_err();
     assert!(
         matches!(slip, ConfigErrorKind::Proxy(error) if error.to_string().contains("10.0.0.1/8"))

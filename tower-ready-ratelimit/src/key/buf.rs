@@ -17,12 +17,7 @@ impl KeyBuf {
     const CAPACITY: usize = 128;
 
     pub(crate) const fn new(hasher: KeyHasher) -> Self {
-        Self {
-            bytes: [0; Self::CAPACITY],
-            len: 0,
-            total: 0,
-            hasher,
-        }
+        Self { bytes: [0; Self::CAPACITY], len: 0, total: 0, hasher }
     }
 
     /// Appends bytes.
@@ -71,9 +66,7 @@ impl KeyBuf {
 /// Keys may be secrets.
 impl fmt::Debug for KeyBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyBuf")
-            .field("written", &self.total)
-            .finish_non_exhaustive()
+        f.debug_struct("KeyBuf").field("written", &self.total).finish_non_exhaustive()
     }
 }
 

@@ -70,12 +70,7 @@ fn parse(text: &str) -> Option<Cidr> {
     };
     let (base, v6) = left_aligned(address);
     let mask = mask(prefix);
-    (prefix <= width && base & !mask == 0).then_some(Cidr {
-        base,
-        mask,
-        v6,
-        prefix,
-    })
+    (prefix <= width && base & !mask == 0).then_some(Cidr { base, mask, v6, prefix })
 }
 
 impl From<IpAddr> for Cidr {
@@ -83,12 +78,7 @@ impl From<IpAddr> for Cidr {
         let address = address.to_canonical();
         let (base, v6) = left_aligned(address);
         let prefix = if v6 { 128 } else { 32 };
-        Self {
-            base,
-            mask: mask(prefix),
-            v6,
-            prefix,
-        }
+        Self { base, mask: mask(prefix), v6, prefix }
     }
 }
 
@@ -140,10 +130,7 @@ mod tests {
         ] {
             let range: Cidr = range.parse().unwrap();
             assert!(range.contains(inside.parse().unwrap()), "{range} {inside}");
-            assert!(
-                !range.contains(outside.parse().unwrap()),
-                "{range} {outside}"
-            );
+            assert!(!range.contains(outside.parse().unwrap()), "{range} {outside}");
             assert_eq!(range.to_string().parse(), Ok(range));
         }
     }

@@ -33,10 +33,7 @@ impl Style {
             .get_all(name)
             .iter()
             .rev()
-            .flat_map(move |line| Elements {
-                rest: Some(line.as_bytes()),
-                style: self,
-            })
+            .flat_map(move |line| Elements { rest: Some(line.as_bytes()), style: self })
             .map(move |element| match self {
                 Self::XForwardedFor => node(str::from_utf8(element).ok()?, false),
                 Self::Forwarded => forwarded_for(element),
@@ -120,11 +117,7 @@ fn unescaped(quoted: &str) -> Cow<'_, str> {
     let mut text = String::with_capacity(quoted.len());
     let mut characters = quoted.chars();
     while let Some(character) = characters.next() {
-        text.extend(if character == '\\' {
-            characters.next()
-        } else {
-            Some(character)
-        });
+        text.extend(if character == '\\' { characters.next() } else { Some(character) });
     }
     Cow::Owned(text)
 }
@@ -138,24 +131,19 @@ fn node(text: &str, brackets: bool) -> Option<IpAddr> {
     if let Some(bracketed) = text.strip_prefix('[') {
         let (address, port) = bracketed.split_once(']')?;
         let port_is_one = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-        return port_is_one
-            .then(|| address.parse::<Ipv6Addr>().ok())?
-            .map(IpAddr::V6);
+        return port_is_one.then(|| address.parse::<Ipv6Addr>().ok())?.map(IpAddr::V6);
     }
     if let Ok(SocketAddr::V4(socket)) = text.parse() {
         return Some((*socket.ip()).into());
     }
     // RFC 7239 §6.3: a port may be obfuscated too.
     let (address, port) = text.rsplit_once(':')?;
-    is_port(port)
-        .then(|| address.parse::<std::net::Ipv4Addr>().ok())?
-        .map(IpAddr::V4)
+    is_port(port).then(|| address.parse::<std::net::Ipv4Addr>().ok())?.map(IpAddr::V4)
 }
 
 fn is_port(port: &str) -> bool {
     let obfuscated = |rest: &str| {
-        rest.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     };
     match port.strip_prefix('_') {
         Some(rest) => !rest.is_empty() && obfuscated(rest),

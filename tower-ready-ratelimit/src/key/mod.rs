@@ -57,10 +57,7 @@ pub trait Key: Send + Sync + 'static {
 /// What a key made of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a key that is missing has to be answered"]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a request has a key, lacks one, or needs none"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a request has a key, lacks one, or needs none")]
 pub enum Found {
     /// The key is written.
     Key,

@@ -61,10 +61,7 @@ where
     T: Send + Sync + 'static,
     F: Fn(&T) -> &str + Send + Sync + 'static,
 {
-    Extension {
-        read,
-        marker: PhantomData,
-    }
+    Extension { read, marker: PhantomData }
 }
 
 // === impl Key ===
@@ -137,10 +134,7 @@ where
 
 impl<T, F: Clone> Clone for Extension<T, F> {
     fn clone(&self) -> Self {
-        Self {
-            read: self.read.clone(),
-            marker: PhantomData,
-        }
+        Self { read: self.read.clone(), marker: PhantomData }
     }
 }
 

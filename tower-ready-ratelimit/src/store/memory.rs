@@ -78,10 +78,7 @@ impl MemoryStore {
         if keys == 0 {
             return Err(ConfigError::new(ConfigErrorKind::Capacity));
         }
-        Ok(Self {
-            table: Arc::new(Table::new(keys)),
-            overflow: Overflow::default(),
-        })
+        Ok(Self { table: Arc::new(Table::new(keys)), overflow: Overflow::default() })
     }
 
     /// What becomes of a key for which there is no place. Default: [`Overflow::Share`].
@@ -104,23 +101,17 @@ impl MemoryStore {
     pub fn check(&self, now: Instant, demand: &Demand<'_>) -> Result<Level, Level> {
         let reading = self.take_one(now, demand);
         let level = reading.level(now, demand);
-        if reading.enough {
-            Ok(level)
-        } else {
-            Err(level)
-        }
+        if reading.enough { Ok(level) } else { Err(level) }
     }
 
     /// A bucket as it stands, untouched.
     #[must_use]
     pub fn peek(&self, now: Instant, demand: &Demand<'_>) -> Level {
         let overflow = self.overflow;
-        let full = self
-            .table
-            .with(demand.key, now.as_nanos(), overflow, |place| match place {
-                Some(place) => read(&place, now, demand),
-                None => self.without_place(now, demand).full,
-            });
+        let full = self.table.with(demand.key, now.as_nanos(), overflow, |place| match place {
+            Some(place) => read(&place, now, demand),
+            None => self.without_place(now, demand).full,
+        });
         let reading = Reading { full, enough: true };
         reading.level(now, demand)
     }
@@ -138,20 +129,13 @@ impl MemoryStore {
                 hottest.pop();
             }
         });
-        hottest
-            .into_sorted_vec()
-            .into_iter()
-            .map(|Reverse(key)| key)
-            .collect()
+        hottest.into_sorted_vec().into_iter().map(|Reverse(key)| key).collect()
     }
 }
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self {
-            table: Arc::new(Table::new(Self::DEFAULT_KEYS)),
-            overflow: Overflow::default(),
-        }
+        Self { table: Arc::new(Table::new(Self::DEFAULT_KEYS)), overflow: Overflow::default() }
     }
 }
 
@@ -183,25 +167,24 @@ impl Store for MemoryStore {
 
     fn adjust(&self, now: Instant, demand: &Demand<'_>, change: Change) {
         let overflow = self.overflow;
-        self.table
-            .with(demand.key, now.as_nanos(), overflow, |place| {
-                let Some(mut place) = place else { return };
-                let level = Level {
-                    quota: *demand.quota,
-                    now: now.as_nanos(),
-                    full: read(&place, now, demand),
-                };
-                match change {
-                    Change::Charge => {
-                        let charged = level.charge(demand.units).within(demand.debt);
-                        place.write(charged.full.max(level.full));
-                    }
-                    Change::Refund => place.write(level.refund(demand.units).full),
-                    // The cell that others share is theirs too.
-                    Change::Reset if place.own => place.write(Span::ZERO),
-                    Change::Reset => {}
+        self.table.with(demand.key, now.as_nanos(), overflow, |place| {
+            let Some(mut place) = place else { return };
+            let level = Level {
+                quota: *demand.quota,
+                now: now.as_nanos(),
+                full: read(&place, now, demand),
+            };
+            match change {
+                Change::Charge => {
+                    let charged = level.charge(demand.units).within(demand.debt);
+                    place.write(charged.full.max(level.full));
                 }
-            });
+                Change::Refund => place.write(level.refund(demand.units).full),
+                // The cell that others share is theirs too.
+                Change::Reset if place.own => place.write(Span::ZERO),
+                Change::Reset => {}
+            }
+        });
     }
 
     fn is_local(&self) -> bool {

@@ -55,10 +55,7 @@ fn sets_in_opposite_order_neither_wait_for_each_other_nor_lose_a_unit() {
         // Whoever lost has given everything back.
         let left = |demand: Demand<'_>| store.peek(NOW, &demand).remaining();
         assert_eq!(left(alice), 0);
-        assert_eq!(
-            (left(bob), left(carol)),
-            (u64::from(here), u64::from(there))
-        );
+        assert_eq!((left(bob), left(carol)), (u64::from(here), u64::from(there)));
     });
 }
 
@@ -92,9 +89,6 @@ fn so_it_is_for_keys_in_buckets_of_their_own() {
         let there = other.join().unwrap();
         assert!(here ^ there, "both need alice's only unit");
         let left = |demand: Demand<'_>| store.peek(NOW, &demand).remaining();
-        assert_eq!(
-            (left(bob), left(carol)),
-            (u64::from(here), u64::from(there))
-        );
+        assert_eq!((left(bob), left(carol)), (u64::from(here), u64::from(there)));
     });
 }

@@ -44,11 +44,7 @@ fn assert_bounded(quota: Quota, admitted: &[(u64, u64)]) {
             sum += u128::from(*units);
             let earned = u128::from(end - begin) * u128::from(quota.count());
             let bound = u128::from(quota.max_burst()) * quota.period().as_nanos() + earned;
-            assert!(
-                sum * quota.period().as_nanos() <= bound,
-                "{sum} in {} ns",
-                end - begin
-            );
+            assert!(sum * quota.period().as_nanos() <= bound, "{sum} in {} ns", end - begin);
         }
     }
 }
@@ -65,10 +61,7 @@ type Step = (u64, Vec<(u64, usize, u64)>);
 
 fn steps(keys: u64) -> impl Strategy<Value = Vec<Step>> {
     let set = prop::collection::vec((0..keys, 0..QUOTAS.len(), 0u64..4), 1..=8);
-    prop::collection::vec(
-        (prop_oneof![Just(0), 0u64..1_000, 0u64..2_000_000_000], set),
-        1..120,
-    )
+    prop::collection::vec((prop_oneof![Just(0), 0u64..1_000, 0u64..2_000_000_000], set), 1..120)
 }
 
 proptest! {
@@ -163,12 +156,7 @@ fn overflow_may_refuse_or_admit() {
             let checked = store.check(at(0), &demand(99, &quota, 1));
             assert_eq!(checked.is_ok(), passes, "{overflow:?}");
             assert_eq!(
-                take(
-                    &store,
-                    at(0),
-                    &[demand(99, &quota, 1), demand(1, &quota, 0)]
-                )
-                .0,
+                take(&store, at(0), &[demand(99, &quota, 1), demand(1, &quota, 0)]).0,
                 passes
             );
         }
@@ -228,26 +216,9 @@ fn one_bucket_can_be_charged_refunded_and_reset() {
     let store = MemoryStore::new(16).unwrap();
     let quota = Quota::per_second(10);
     let change = |change, units| {
-        store.adjust(
-            at(0),
-            &Demand {
-                debt: 5,
-                ..demand(1, &quota, units)
-            },
-            change,
-        );
+        store.adjust(at(0), &Demand { debt: 5, ..demand(1, &quota, units) }, change);
     };
-    let remaining = || {
-        store
-            .peek(
-                at(0),
-                &Demand {
-                    debt: 5,
-                    ..demand(1, &quota, 1)
-                },
-            )
-            .remaining()
-    };
+    let remaining = || store.peek(at(0), &Demand { debt: 5, ..demand(1, &quota, 1) }).remaining();
     change(Change::Charge, 4);
     assert_eq!(remaining(), 6);
     change(Change::Refund, 3);
@@ -255,18 +226,8 @@ fn one_bucket_can_be_charged_refunded_and_reset() {
     change(Change::Refund, 100);
     assert_eq!(remaining(), 10);
     change(Change::Charge, 1_000);
-    let level = store.peek(
-        at(0),
-        &Demand {
-            debt: 5,
-            ..demand(1, &quota, 1)
-        },
-    );
-    assert_eq!(
-        level.full_in(),
-        Duration::from_millis(1_500),
-        "ten units and a debt of five"
-    );
+    let level = store.peek(at(0), &Demand { debt: 5, ..demand(1, &quota, 1) });
+    assert_eq!(level.full_in(), Duration::from_millis(1_500), "ten units and a debt of five");
     change(Change::Reset, 0);
     assert_eq!(remaining(), 10);
 }
@@ -286,12 +247,7 @@ fn the_hottest_keys_are_those_furthest_from_full() {
 
 #[test]
 fn a_store_for_nobody_and_a_set_too_large_are_refused() {
-    assert!(
-        MemoryStore::new(0)
-            .unwrap_err()
-            .to_string()
-            .contains("room for no keys")
-    );
+    assert!(MemoryStore::new(0).unwrap_err().to_string().contains("room for no keys"));
     let store = MemoryStore::new(1).unwrap();
     let quota = Quota::per_second(1);
     let set = vec![demand(1, &quota, 1); 9];

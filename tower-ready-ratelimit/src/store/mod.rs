@@ -75,10 +75,7 @@ pub enum Change {
 
 /// What a store answers.
 #[derive(Debug)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a store answers now or later, there is no third"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a store answers now or later, there is no third")]
 pub enum Taking<T> {
     /// At once: the readings are written, and this says whether the units were taken.
     Done(bool),
@@ -101,12 +98,7 @@ impl<'a> Demand<'a> {
     /// Wants one unit, and allows no debt.
     #[must_use]
     pub const fn new(key: KeyHash, quota: &'a Quota) -> Self {
-        Self {
-            key,
-            quota,
-            units: 1,
-            debt: 0,
-        }
+        Self { key, quota, units: 1, debt: 0 }
     }
 
     /// Wants so many units. Default: one.
@@ -120,10 +112,7 @@ impl Reading {
     /// A bucket that has enough or not, and is full again in `full_in` if nobody takes.
     #[must_use]
     pub fn new(now: Instant, full_in: Duration, enough: bool) -> Self {
-        Self {
-            full: (now + full_in).into(),
-            enough,
-        }
+        Self { full: (now + full_in).into(), enough }
     }
 
     /// Whether the bucket had enough.
@@ -135,11 +124,7 @@ impl Reading {
     /// The bucket itself.
     #[must_use]
     pub const fn level(&self, now: Instant, demand: &Demand<'_>) -> Level {
-        Level {
-            quota: *demand.quota,
-            now: now.as_nanos(),
-            full: self.full,
-        }
+        Level { quota: *demand.quota, now: now.as_nanos(), full: self.full }
     }
 }
 

@@ -9,17 +9,16 @@ impl MemoryStore {
     #[inline]
     pub(super) fn take_one(&self, now: Instant, demand: &Demand<'_>) -> Reading {
         let overflow = self.overflow;
-        self.table
-            .with(demand.key, now.as_nanos(), overflow, |place| match place {
-                Some(mut place) => {
-                    let reading = look(&place, now, demand);
-                    if reading.enough && demand.units > 0 {
-                        place.write(reading.full);
-                    }
-                    reading
+        self.table.with(demand.key, now.as_nanos(), overflow, |place| match place {
+            Some(mut place) => {
+                let reading = look(&place, now, demand);
+                if reading.enough && demand.units > 0 {
+                    place.write(reading.full);
                 }
-                None => self.without_place(now, demand),
-            })
+                reading
+            }
+            None => self.without_place(now, demand),
+        })
     }
 
     #[cold]
@@ -27,10 +26,7 @@ impl MemoryStore {
         let full = Level::read(demand.quota, now, Span::ZERO, 0);
         let enough = self.overflow == Overflow::Admit;
         let spent = if enough { 0 } else { demand.quota.max_burst() };
-        Reading {
-            full: full.charge(spent).full,
-            enough,
-        }
+        Reading { full: full.charge(spent).full, enough }
     }
 
     /// Takes from two buckets, if that is simple.
@@ -41,20 +37,18 @@ impl MemoryStore {
         [one, other]: &[Demand<'_>; 2],
         readings: &mut [Reading; 2],
     ) -> Option<bool> {
-        self.table
-            .with_two([one.key, other.key], now.as_nanos(), |mut places| {
-                *readings = [look(&places[0], now, one), look(&places[1], now, other)];
-                let enough = readings[0].enough && readings[1].enough;
-                for ((place, demand), reading) in places.iter_mut().zip([one, other]).zip(readings)
-                {
-                    if !enough {
-                        reading.full = read(place, now, demand);
-                    } else if demand.units > 0 {
-                        place.write(reading.full);
-                    }
+        self.table.with_two([one.key, other.key], now.as_nanos(), |mut places| {
+            *readings = [look(&places[0], now, one), look(&places[1], now, other)];
+            let enough = readings[0].enough && readings[1].enough;
+            for ((place, demand), reading) in places.iter_mut().zip([one, other]).zip(readings) {
+                if !enough {
+                    reading.full = read(place, now, demand);
+                } else if demand.units > 0 {
+                    place.write(reading.full);
                 }
-                enough
-            })
+            }
+            enough
+        })
     }
 
     pub(super) fn take_all(
@@ -68,44 +62,43 @@ impl MemoryStore {
             *key = demand.key;
         }
         let (keys, overflow) = (&keys[..demands.len()], self.overflow);
-        self.table
-            .with_all(keys, now.as_nanos(), overflow, |visit| {
-                let mut before = [None; Self::MAX_SET];
-                let mut enough = true;
-                for (at, (demand, reading)) in demands.iter().zip(&mut *readings).enumerate() {
-                    visit(at, &mut |place| {
-                        let Some(mut place) = place else {
-                            *reading = self.without_place(now, demand);
-                            enough &= reading.enough;
-                            return;
-                        };
-                        *reading = look(&place, now, demand);
+        self.table.with_all(keys, now.as_nanos(), overflow, |visit| {
+            let mut before = [None; Self::MAX_SET];
+            let mut enough = true;
+            for (at, (demand, reading)) in demands.iter().zip(&mut *readings).enumerate() {
+                visit(at, &mut |place| {
+                    let Some(mut place) = place else {
+                        *reading = self.without_place(now, demand);
                         enough &= reading.enough;
-                        if enough && demand.units > 0 {
-                            before[at] = Some(place.full);
-                            place.write(reading.full);
+                        return;
+                    };
+                    *reading = look(&place, now, demand);
+                    enough &= reading.enough;
+                    if enough && demand.units > 0 {
+                        before[at] = Some(place.full);
+                        place.write(reading.full);
+                    }
+                });
+            }
+            if !enough {
+                // The other way round, since two keys without a place may share one cell.
+                for at in (0..demands.len()).rev() {
+                    visit(at, &mut |place| {
+                        if let (Some(mut place), Some(full)) = (place, before[at]) {
+                            place.write(full);
                         }
                     });
                 }
-                if !enough {
-                    // The other way round, since two keys without a place may share one cell.
-                    for at in (0..demands.len()).rev() {
-                        visit(at, &mut |place| {
-                            if let (Some(mut place), Some(full)) = (place, before[at]) {
-                                place.write(full);
-                            }
-                        });
-                    }
-                    for (at, (demand, reading)) in demands.iter().zip(readings).enumerate() {
-                        visit(at, &mut |place| {
-                            if let Some(place) = place {
-                                reading.full = read(&place, now, demand);
-                            }
-                        });
-                    }
+                for (at, (demand, reading)) in demands.iter().zip(readings).enumerate() {
+                    visit(at, &mut |place| {
+                        if let Some(place) = place {
+                            reading.full = read(&place, now, demand);
+                        }
+                    });
                 }
-                enough
-            })
+            }
+            enough
+        })
     }
 }
 
@@ -114,10 +107,7 @@ impl MemoryStore {
 fn look(place: &Place<'_>, now: Instant, demand: &Demand<'_>) -> Reading {
     let full = read(place, now, demand);
     let taken = demand.quota.rate().take(now.into(), full, demand.units);
-    Reading {
-        full: taken.unwrap_or(full),
-        enough: taken.is_some(),
-    }
+    Reading { full: taken.unwrap_or(full), enough: taken.is_some() }
 }
 
 #[inline]

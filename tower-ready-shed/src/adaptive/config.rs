@@ -130,9 +130,5 @@ impl Adaptive {
 
 /// What does not fit is refused when the bulkhead is built.
 const fn narrow(limit: usize) -> u32 {
-    if limit > u32::MAX as usize {
-        u32::MAX
-    } else {
-        limit as u32
-    }
+    if limit > u32::MAX as usize { u32::MAX } else { limit as u32 }
 }

@@ -45,19 +45,12 @@ impl Controller {
     pub(super) fn new(settings: Settings, now: Instant) -> Self {
         let phase = match settings.law {
             // It has nothing to measure, now or later.
-            Law::Aimd { .. } => Phase::Running {
-                next_probe: Instant::from_nanos(u64::MAX),
-            },
-            Law::Gradient { .. } | Law::Vegas => Phase::Probing {
-                until: now + settings.interval * PROBE_INTERVALS,
-            },
+            Law::Aimd { .. } => Phase::Running { next_probe: Instant::from_nanos(u64::MAX) },
+            Law::Gradient { .. } | Law::Vegas => {
+                Phase::Probing { until: now + settings.interval * PROBE_INTERVALS }
+            }
         };
-        Self {
-            settings,
-            limit: f64::from(settings.initial),
-            needed: None,
-            phase,
-        }
+        Self { settings, limit: f64::from(settings.initial), needed: None, phase }
     }
 
     pub(super) fn limit(&self) -> u32 {
@@ -81,17 +74,11 @@ impl Controller {
 
     /// Looks at a window, if there is enough to see in it.
     pub(super) fn close(&mut self, now: Instant, window: &Window, spread: f64) -> Verdict {
-        let soon = Verdict {
-            closes: now + self.settings.interval,
-            is_anew: false,
-        };
+        let soon = Verdict { closes: now + self.settings.interval, is_anew: false };
         match self.phase {
             Phase::Probing { until } => {
                 if window.count() < PROBE && now < until {
-                    return Verdict {
-                        closes: now + self.settings.interval / 10,
-                        is_anew: false,
-                    };
+                    return Verdict { closes: now + self.settings.interval / 10, is_anew: false };
                 }
                 let seen = window.take();
                 if seen.count >= ENOUGH {
@@ -100,19 +87,13 @@ impl Controller {
                 let every = self.settings.probe_every;
                 let next_probe = now + every / 2 + every.mul_f64(spread);
                 self.phase = Phase::Running { next_probe };
-                Verdict {
-                    is_anew: true,
-                    ..soon
-                }
+                Verdict { is_anew: true, ..soon }
             }
             Phase::Running { next_probe } if now >= next_probe => {
                 window.take();
                 let until = now + self.settings.interval * PROBE_INTERVALS;
                 self.phase = Phase::Probing { until };
-                Verdict {
-                    is_anew: true,
-                    ..soon
-                }
+                Verdict { is_anew: true, ..soon }
             }
             Phase::Running { .. } => {
                 if window.count() >= ENOUGH {

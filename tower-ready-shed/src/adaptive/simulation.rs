@@ -61,14 +61,10 @@ const SECOND: u64 = 1_000_000_000;
 impl World {
     fn new(limiter: Limiter, instances: usize) -> Self {
         let instances = (0..instances).map(|_| match limiter {
-            Limiter::Nothing => Instance {
-                gate: None,
-                learner: None,
-            },
-            Limiter::Fixed(limit) => Instance {
-                gate: Some(Gate::new(limit, Shares::ALL)),
-                learner: None,
-            },
+            Limiter::Nothing => Instance { gate: None, learner: None },
+            Limiter::Fixed(limit) => {
+                Instance { gate: Some(Gate::new(limit, Shares::ALL)), learner: None }
+            }
             Limiter::Adaptive(adaptive) => {
                 let learner = Learner::new(adaptive.checked().unwrap(), Instant::from_nanos(0));
                 Instance {
@@ -142,10 +138,7 @@ impl World {
                     let count = self.instances.len() as f64;
                     let instance = (self.uniform() * count) as usize;
                     let gate = &self.instances[instance].gate;
-                    if gate
-                        .as_ref()
-                        .is_none_or(|gate| gate.try_take(Priority::Normal))
-                    {
+                    if gate.as_ref().is_none_or(|gate| gate.try_take(Priority::Normal)) {
                         if self.busy < self.workers {
                             self.begin(now, instance, now);
                         } else {
@@ -184,12 +177,7 @@ impl World {
     /// How many were done in a second, and how long 99 % of them took at most, in milliseconds.
     fn seen(&self, from: u64, to: u64) -> (f64, f64) {
         let within = |time: u64| (from * SECOND..to * SECOND).contains(&time);
-        let mut times: Vec<_> = self
-            .done
-            .iter()
-            .filter(|it| within(it.0))
-            .map(|it| it.1)
-            .collect();
+        let mut times: Vec<_> = self.done.iter().filter(|it| within(it.0)).map(|it| it.1).collect();
         times.sort_unstable();
         let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or(0);
         (times.len() as f64 / (to - from) as f64, p99 as f64 / 1e6)
@@ -263,10 +251,7 @@ fn goodput_and_latency_hold_under_every_load() {
     for load in [0.5, 1.0, 2.0, 10.0] {
         let (goodput, p99) = measure(GRADIENT, 1, load);
         assert!(goodput >= 0.9 * load.min(1.0), "{load}: {goodput}");
-        assert!(
-            p99 <= 2.0 * unloaded,
-            "{load}: {p99} ms, {unloaded} ms without load"
-        );
+        assert!(p99 <= 2.0 * unloaded, "{load}: {p99} ms, {unloaded} ms without load");
     }
 }
 
@@ -276,10 +261,7 @@ fn two_instances_share_what_there_is() {
     for load in [1.0, 2.0, 10.0] {
         let (goodput, p99) = measure(GRADIENT, 2, load);
         assert!(goodput >= 0.9, "{load}: {goodput}");
-        assert!(
-            p99 <= 2.0 * unloaded,
-            "{load}: {p99} ms, {unloaded} ms without load"
-        );
+        assert!(p99 <= 2.0 * unloaded, "{load}: {p99} ms, {unloaded} ms without load");
     }
 }
 
@@ -291,10 +273,7 @@ fn another_capacity_is_found_within_seconds() {
         let capacity = world.capacity();
         world.run(from, from + 10, capacity * 2.0);
         let (goodput, p99) = world.seen(from + 3, from + 10);
-        assert!(
-            goodput >= 0.9 * capacity,
-            "{workers}: {goodput} of {capacity}"
-        );
+        assert!(goodput >= 0.9 * capacity, "{workers}: {goodput} of {capacity}");
         assert!(p99 <= 56.0, "{workers}: {p99} ms");
     }
 }
@@ -307,11 +286,7 @@ fn another_time_of_service_is_found_when_it_is_measured_again() {
     world.mean *= 2.0;
     world.run(20, 60, 4_000.0);
     let (goodput, p99) = world.seen(40, 60);
-    assert!(
-        goodput >= 0.9 * world.capacity(),
-        "{goodput} of {}",
-        world.capacity()
-    );
+    assert!(goodput >= 0.9 * world.capacity(), "{goodput} of {}", world.capacity());
     assert!(p99 <= 112.0, "{p99} ms");
 }
 

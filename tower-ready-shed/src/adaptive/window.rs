@@ -28,10 +28,7 @@ const BUCKETS: usize = 32 * PER_DOUBLING as usize;
 
 impl Window {
     pub(super) fn new() -> Self {
-        Self {
-            buckets: array::from_fn(|_| AtomicU32::new(0)),
-            peak: AtomicU32::new(0),
-        }
+        Self { buckets: array::from_fn(|_| AtomicU32::new(0)), peak: AtomicU32::new(0) }
     }
 
     #[inline]
@@ -56,11 +53,7 @@ impl Window {
             before += here;
             before * 2 >= count
         });
-        Summary {
-            count,
-            median: middle_of(middle.unwrap_or(0)),
-            peak: self.peak.swap(0, Relaxed),
-        }
+        Summary { count, median: middle_of(middle.unwrap_or(0)), peak: self.peak.swap(0, Relaxed) }
     }
 }
 

@@ -8,10 +8,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 
-const SHARES: Shares = Shares {
-    low: 400,
-    normal: 700,
-};
+const SHARES: Shares = Shares { low: 400, normal: 700 };
 
 /// A queue that is never taken for an overload.
 fn rule(length: usize) -> Rule {
@@ -34,11 +31,7 @@ enum Step {
 }
 
 fn priority() -> impl Strategy<Value = Priority> {
-    prop_oneof![
-        Just(Priority::Low),
-        Just(Priority::Normal),
-        Just(Priority::High)
-    ]
+    prop_oneof![Just(Priority::Low), Just(Priority::Normal), Just(Priority::High)]
 }
 
 fn step() -> impl Strategy<Value = Step> {

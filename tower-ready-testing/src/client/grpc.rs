@@ -33,9 +33,7 @@ type Codec = ProstCodec<Behaviour, Answer>;
 impl GrpcClient {
     pub(super) fn new(address: SocketAddr) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URI");
-        Self {
-            grpc: Grpc::new(TappedChannel(endpoint.connect_lazy())),
-        }
+        Self { grpc: Grpc::new(TappedChannel(endpoint.connect_lazy())) }
     }
 
     pub(super) async fn call(&self, call: Call) -> Reply {
@@ -62,11 +60,7 @@ impl GrpcClient {
             Ok(()) => grpc.server_streaming(request, path, Codec::default()).await,
             Err(error) => Err(Status::from_error(error.into())),
         };
-        GrpcExchange {
-            tap,
-            messages: Vec::new(),
-            state: state.map(tonic::Response::into_inner),
-        }
+        GrpcExchange { tap, messages: Vec::new(), state: state.map(tonic::Response::into_inner) }
     }
 }
 

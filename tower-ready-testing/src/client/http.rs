@@ -46,10 +46,7 @@ pub(super) struct HttpExchange {
 
 impl HttpClient {
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            idle: Arc::default(),
-        }
+        Self { address, idle: Arc::default() }
     }
 
     pub(super) async fn open(&self, call: Call) -> HttpExchange {
@@ -57,10 +54,7 @@ impl HttpClient {
         match self.send(self.to_request(call)).await {
             Ok((connection, response)) => {
                 let (parts, body) = response.into_parts();
-                exchange.reply.head = Some(Head {
-                    status: parts.status,
-                    headers: parts.headers,
-                });
+                exchange.reply.head = Some(Head { status: parts.status, headers: parts.headers });
                 exchange.connection = Some(connection);
                 exchange.body = Some(body);
             }
@@ -84,9 +78,7 @@ impl HttpClient {
                 return Ok(connection);
             }
         }
-        let stream = TcpStream::connect(self.address)
-            .await
-            .expect("the server listens");
+        let stream = TcpStream::connect(self.address).await.expect("the server listens");
         let (connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
         // Ends by itself: at the latest when the last handle of the connection is dropped.
         tokio::spawn(driver);
@@ -105,21 +97,13 @@ impl HttpClient {
         };
         let query = to_query(&call.behaviour);
         let link = if path.contains('?') { '&' } else { '?' };
-        let target = if query.is_empty() {
-            path
-        } else {
-            format!("{path}{link}{query}")
-        };
+        let target = if query.is_empty() { path } else { format!("{path}{link}{query}") };
         let mut request = Request::new(Full::new(call.body));
         *request.method_mut() = call.method;
         *request.uri_mut() = target.parse::<Uri>().expect("a path");
         *request.headers_mut() = call.headers;
         if !request.headers().contains_key(HOST) {
-            let host = self
-                .address
-                .to_string()
-                .parse()
-                .expect("an address is a header value");
+            let host = self.address.to_string().parse().expect("an address is a header value");
             request.headers_mut().insert(HOST, host);
         }
         request
@@ -128,9 +112,7 @@ impl HttpClient {
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClient")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        f.debug_struct("HttpClient").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -180,11 +162,7 @@ impl HttpExchange {
             && self.reply.broken.is_none()
             && connection.ready().await.is_ok()
         {
-            self.client
-                .idle
-                .lock()
-                .expect("never poisoned")
-                .push(connection);
+            self.client.idle.lock().expect("never poisoned").push(connection);
         }
         self.reply
     }

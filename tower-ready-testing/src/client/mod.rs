@@ -71,9 +71,7 @@ impl Client {
     /// Starts a call and does not wait for it. It is on its way whether or not it is polled.
     pub fn start(&self, call: Call) -> InFlight {
         let client = self.clone();
-        InFlight {
-            task: tokio::spawn(async move { client.call(call).await }),
-        }
+        InFlight { task: tokio::spawn(async move { client.call(call).await }) }
     }
 
     /// Makes a call whose answer is read message by message.

@@ -52,17 +52,13 @@ impl Streaming {
 
 impl From<HttpExchange> for Streaming {
     fn from(exchange: HttpExchange) -> Self {
-        Self {
-            kind: Kind::Http(Box::new(exchange)),
-        }
+        Self { kind: Kind::Http(Box::new(exchange)) }
     }
 }
 
 impl From<GrpcExchange> for Streaming {
     fn from(exchange: GrpcExchange) -> Self {
-        Self {
-            kind: Kind::Grpc(Box::new(exchange)),
-        }
+        Self { kind: Kind::Grpc(Box::new(exchange)) }
     }
 }
 

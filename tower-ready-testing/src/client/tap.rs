@@ -48,23 +48,13 @@ impl Service<Request<Body>> for TappedChannel {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let tap = request
-            .extensions()
-            .get::<Tap>()
-            .expect("the client adds it")
-            .clone();
+        let tap = request.extensions().get::<Tap>().expect("the client adds it").clone();
         let answer = self.0.call(request);
         Box::pin(async move {
             let (parts, inner) = answer.await?.into_parts();
-            let head = Head {
-                status: parts.status,
-                headers: parts.headers.clone(),
-            };
+            let head = Head { status: parts.status, headers: parts.headers.clone() };
             tap.notes().head = Some(head);
-            Ok(Response::from_parts(
-                parts,
-                Body::new(TappedBody { inner, tap }),
-            ))
+            Ok(Response::from_parts(parts, Body::new(TappedBody { inner, tap })))
         })
     }
 }

@@ -17,31 +17,11 @@ const SCRIPTS: &[(&str, &[Step])] = &[
     ("an empty body", &[]),
     ("an empty body of unknown length", &[Step::Unsized]),
     ("one frame", &[Step::Data("whole")]),
-    (
-        "a stream",
-        &[
-            Step::Data("one"),
-            Step::Pause,
-            Step::Data("two"),
-            Step::Unsized,
-        ],
-    ),
-    (
-        "a body that pauses at its end",
-        &[Step::Data("one"), Step::Pause],
-    ),
-    (
-        "data and trailers",
-        &[Step::Data("one"), Step::Trailers("grpc-status", "0")],
-    ),
-    (
-        "trailers only",
-        &[Step::Trailers("grpc-status", "5"), Step::Unsized],
-    ),
-    (
-        "data and an error",
-        &[Step::Data("one"), Step::Pause, Step::Fail(31)],
-    ),
+    ("a stream", &[Step::Data("one"), Step::Pause, Step::Data("two"), Step::Unsized]),
+    ("a body that pauses at its end", &[Step::Data("one"), Step::Pause]),
+    ("data and trailers", &[Step::Data("one"), Step::Trailers("grpc-status", "0")]),
+    ("trailers only", &[Step::Trailers("grpc-status", "5"), Step::Unsized]),
+    ("data and an error", &[Step::Data("one"), Step::Pause, Step::Fail(31)]),
     ("an error", &[Step::Fail(32)]),
     ("an empty frame", &[Step::Data(""), Step::Data("one")]),
 ];
@@ -55,25 +35,16 @@ struct Seen {
 
 pub(super) async fn check<S: Subject>(case: &Case<'_, S>, found: &mut Findings) {
     let seen = RefCell::new(Vec::new());
-    found
-        .rule("a body can be read to its end", read(case, &seen))
-        .await;
+    found.rule("a body can be read to its end", read(case, &seen)).await;
     let seen = seen.into_inner();
     for (rule, aspect) in [
-        (
-            "every frame of a body passes, and its error",
-            Aspect::Frames,
-        ),
+        ("every frame of a body passes, and its error", Aspect::Frames),
         ("the length of a body is known outside", Aspect::Length),
         ("the end of a body is known outside", Aspect::End),
     ] {
-        found
-            .rule(rule, std::future::ready(compare(&seen, aspect)))
-            .await;
+        found.rule(rule, std::future::ready(compare(&seen, aspect))).await;
     }
-    found
-        .rule("whoever polled a body last is woken", woken(case))
-        .await;
+    found.rule("whoever polled a body last is woken", woken(case)).await;
 }
 
 #[derive(Clone, Copy)]
@@ -93,32 +64,20 @@ async fn read<S: Subject>(case: &Case<'_, S>, seen: &RefCell<Vec<Seen>>) -> Verd
             return Err(format!("an answer with {name} became {}", outcome(&answer)));
         };
         let outside = within(format!("the end of {name}"), sights(response.into_body())).await;
-        seen.borrow_mut().push(Seen {
-            name,
-            inside,
-            outside,
-        });
+        seen.borrow_mut().push(Seen { name, inside, outside });
     }
     Ok(())
 }
 
 fn compare(seen: &[Seen], aspect: Aspect) -> Verdict {
-    for Seen {
-        name,
-        inside,
-        outside,
-    } in seen
-    {
+    for Seen { name, inside, outside } in seen {
         let look = |sights: &[Sight]| match aspect {
             Aspect::Frames => format!("{:?}", each(sights, |it| &it.frame)),
             Aspect::Length => format!("{:?}", each(sights, |it| it.size)),
             Aspect::End => format!("{:?}", each(sights, |it| it.end)),
         };
         let (inside, outside) = (look(inside), look(outside));
-        ensure!(
-            inside == outside,
-            "{name} is {inside} inside and {outside} outside"
-        );
+        ensure!(inside == outside, "{name} is {inside} inside and {outside} outside");
     }
     Ok(())
 }
@@ -129,11 +88,7 @@ fn each<'a, T>(sights: &'a [Sight], look: impl Fn(&'a Sight) -> T) -> Vec<T> {
 
 async fn woken<S: Subject>(case: &Case<'_, S>) -> Verdict {
     let (mut service, control) = case.begin();
-    control.answer(Answer::Response(vec![
-        Step::Pause,
-        Step::Pause,
-        Step::Data("one"),
-    ]));
+    control.answer(Answer::Response(vec![Step::Pause, Step::Pause, Step::Data("one")]));
     let answer = case.call(&mut service, &control).await;
     let Ok(response) = answer else {
         return Err(format!("the answer became {}", outcome(&answer)));
@@ -142,15 +97,9 @@ async fn woken<S: Subject>(case: &Case<'_, S>) -> Verdict {
     let mut body = pin!(response.into_body());
     for pause in 1..=2 {
         let task = Task::new();
-        ensure!(
-            task.poll_frame(body.as_mut()).is_pending(),
-            "it did not wait at pause {pause}"
-        );
+        ensure!(task.poll_frame(body.as_mut()).is_pending(), "it did not wait at pause {pause}");
         control.wake();
-        ensure!(
-            task.is_woken(),
-            "the task that has it was not woken at pause {pause}"
-        );
+        ensure!(task.is_woken(), "the task that has it was not woken at pause {pause}");
     }
     Ok(())
 }

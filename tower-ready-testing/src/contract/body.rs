@@ -61,20 +61,9 @@ pub(super) struct Sight {
 
 impl ScriptedBody {
     pub(super) fn new(control: &Control, steps: &[Step]) -> Self {
-        let sized = !steps
-            .iter()
-            .any(|step| matches!(step, Step::Unsized | Step::Fail(_)));
-        let steps = steps
-            .iter()
-            .copied()
-            .filter(|step| *step != Step::Unsized)
-            .collect();
-        Self {
-            control: control.clone(),
-            steps,
-            sized,
-            _counted: None,
-        }
+        let sized = !steps.iter().any(|step| matches!(step, Step::Unsized | Step::Fail(_)));
+        let steps = steps.iter().copied().filter(|step| *step != Step::Unsized).collect();
+        Self { control: control.clone(), steps, sized, _counted: None }
     }
 
     pub(super) fn counted(mut self) -> Self {
@@ -151,11 +140,7 @@ where
         let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
         let frame = frame.map(Copied::of);
         let last = matches!(frame, None | Some(Copied::Error(_)));
-        sights.push(Sight {
-            end,
-            size: (size.lower(), size.upper()),
-            frame,
-        });
+        sights.push(Sight { end, size: (size.lower(), size.upper()), frame });
         if last {
             return sights;
         }

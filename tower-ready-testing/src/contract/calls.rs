@@ -17,83 +17,34 @@ use super::{
 };
 
 pub(super) async fn check<S: Subject>(case: &Case<'_, S>, found: &mut Findings) {
-    found
-        .rule("a request passes whole", request_passes(case))
-        .await;
-    found
-        .rule("an answer passes whole", answer_passes(case))
-        .await;
-    found
-        .rule(
-            "an error of the inner service reaches the caller",
-            error_passes(case),
-        )
-        .await;
-    found
-        .rule("whoever polled a call last is woken", woken(case))
-        .await;
-    found
-        .rule(
-            "a call that is dropped frees what it held",
-            dropped_call(case),
-        )
-        .await;
-    found
-        .rule(
-            "an answer that is dropped frees what it held",
-            dropped_answer(case),
-        )
-        .await;
-    found
-        .rule("an answer does not wait for its body", streamed(case))
-        .await;
-    found
-        .rule("calls run side by side", side_by_side(case))
-        .await;
-    found
-        .rule("a call outlives its service", outlives(case))
-        .await;
-    found
-        .rule("a panic below leaves the layer in order", panic_below(case))
-        .await;
+    found.rule("a request passes whole", request_passes(case)).await;
+    found.rule("an answer passes whole", answer_passes(case)).await;
+    found.rule("an error of the inner service reaches the caller", error_passes(case)).await;
+    found.rule("whoever polled a call last is woken", woken(case)).await;
+    found.rule("a call that is dropped frees what it held", dropped_call(case)).await;
+    found.rule("an answer that is dropped frees what it held", dropped_answer(case)).await;
+    found.rule("an answer does not wait for its body", streamed(case)).await;
+    found.rule("calls run side by side", side_by_side(case)).await;
+    found.rule("a call outlives its service", outlives(case)).await;
+    found.rule("a panic below leaves the layer in order", panic_below(case)).await;
 }
 
 async fn request_passes<S: Subject>(case: &Case<'_, S>) -> Verdict {
     let (mut service, control) = case.begin();
     let mut request = case.request(&control);
-    request
-        .headers_mut()
-        .insert(MARK, HeaderValue::from_static("asked"));
+    request.headers_mut().insert(MARK, HeaderValue::from_static("asked"));
     request.extensions_mut().insert(Mark);
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let _ = case.ready(&mut service).await;
     let answer = case.finish(service.call(request)).await;
     let Some((parts, frames)) = control.with(|state| state.request.take()) else {
-        return Err(format!(
-            "it never reached the inner service; it came to {}",
-            outcome(&answer)
-        ));
+        return Err(format!("it never reached the inner service; it came to {}", outcome(&answer)));
     };
-    ensure!(
-        (parts.method, parts.uri) == (method, uri),
-        "its method or target changed"
-    );
-    ensure!(
-        parts.headers.get(MARK).is_some_and(|it| it == "asked"),
-        "it lost a header"
-    );
-    ensure!(
-        parts.extensions.get() == Some(&Mark),
-        "it lost an extension"
-    );
-    let trailers = [(
-        http::HeaderName::from_static("x-asked"),
-        HeaderValue::from_static("yes"),
-    )];
-    let sent = [
-        Copied::Data("ask".into()),
-        Copied::Trailers(trailers.into_iter().collect()),
-    ];
+    ensure!((parts.method, parts.uri) == (method, uri), "its method or target changed");
+    ensure!(parts.headers.get(MARK).is_some_and(|it| it == "asked"), "it lost a header");
+    ensure!(parts.extensions.get() == Some(&Mark), "it lost an extension");
+    let trailers = [(http::HeaderName::from_static("x-asked"), HeaderValue::from_static("yes"))];
+    let sent = [Copied::Data("ask".into()), Copied::Trailers(trailers.into_iter().collect())];
     ensure!(frames == sent, "its body arrived as {frames:?}");
     Ok(())
 }
@@ -104,19 +55,9 @@ async fn answer_passes<S: Subject>(case: &Case<'_, S>) -> Verdict {
     let Ok(response) = &answer else {
         return Err(format!("it became {}", outcome(&answer)));
     };
-    ensure!(
-        response.status() == 203,
-        "its status became {}",
-        response.status()
-    );
-    ensure!(
-        response.headers().get(MARK).is_some_and(|it| it == MARK),
-        "it lost a header"
-    );
-    ensure!(
-        response.extensions().get() == Some(&Mark),
-        "it lost an extension"
-    );
+    ensure!(response.status() == 203, "its status became {}", response.status());
+    ensure!(response.headers().get(MARK).is_some_and(|it| it == MARK), "it lost a header");
+    ensure!(response.extensions().get() == Some(&Mark), "it lost an extension");
     Ok(())
 }
 
@@ -140,15 +81,9 @@ async fn woken<S: Subject>(case: &Case<'_, S>) -> Verdict {
     // It pauses in the body of the request first, then in the handler; each time another task has it.
     for pause in ["while it reads", "while it works", "while it works on"] {
         let task = Task::new();
-        ensure!(
-            task.poll(call.as_mut()).is_pending(),
-            "it did not wait {pause}"
-        );
+        ensure!(task.poll(call.as_mut()).is_pending(), "it did not wait {pause}");
         control.wake();
-        ensure!(
-            task.is_woken(),
-            "the task that has it was not woken {pause}"
-        );
+        ensure!(task.is_woken(), "the task that has it was not woken {pause}");
     }
     Ok(())
 }
@@ -161,10 +96,7 @@ async fn dropped_call<S: Subject>(case: &Case<'_, S>) -> Verdict {
         let _ = case.ready(&mut service).await;
         let mut call = Box::pin(service.call(case.request(&control)));
         for _ in 0..polls {
-            ensure!(
-                Task::new().poll(call.as_mut()).is_pending(),
-                "it did not wait"
-            );
+            ensure!(Task::new().poll(call.as_mut()).is_pending(), "it did not wait");
         }
         drop(call);
         nothing_is_held(&control).map_err(|held| format!("after {polls} polls {held}"))?;
@@ -176,11 +108,7 @@ async fn dropped_call<S: Subject>(case: &Case<'_, S>) -> Verdict {
 
 async fn dropped_answer<S: Subject>(case: &Case<'_, S>) -> Verdict {
     let (mut service, control) = case.begin();
-    control.answer(Answer::Response(vec![
-        Step::Data("one"),
-        Step::Pause,
-        Step::Data("two"),
-    ]));
+    control.answer(Answer::Response(vec![Step::Data("one"), Step::Pause, Step::Data("two")]));
     for polls in 0..4 {
         let answer = case.call(&mut service, &control).await;
         let Ok(response) = answer else {
@@ -230,17 +158,10 @@ async fn side_by_side<S: Subject>(case: &Case<'_, S>) -> Verdict {
         calls.push(call);
     }
     let running = control.with(|state| state.running);
-    ensure!(
-        running == CALLS,
-        "{running} of {CALLS} calls ran at the same time"
-    );
+    ensure!(running == CALLS, "{running} of {CALLS} calls ran at the same time");
     let answers = join_all(calls.into_iter().rev()).await;
     let failed = answers.iter().find(|answer| answer.is_err());
-    ensure!(
-        failed.is_none(),
-        "one came to {}",
-        failed.map(outcome).unwrap_or_default()
-    );
+    ensure!(failed.is_none(), "one came to {}", failed.map(outcome).unwrap_or_default());
     Ok(())
 }
 

@@ -81,11 +81,7 @@ impl<'a, S: Subject> Case<'a, S> {
     pub(super) fn request(&self, control: &Control) -> Request<ScriptedBody> {
         let (mut parts, ()) = Request::new(()).into_parts();
         (self.prepare)(&mut parts);
-        let steps = [
-            Step::Data("ask"),
-            Step::Pause,
-            Step::Trailers("x-asked", "yes"),
-        ];
+        let steps = [Step::Data("ask"), Step::Pause, Step::Trailers("x-asked", "yes")];
         Request::from_parts(parts, ScriptedBody::new(control, &steps))
     }
 
@@ -96,11 +92,7 @@ impl<'a, S: Subject> Case<'a, S> {
     }
 
     pub(super) async fn ready(&self, service: &mut S) -> Result<(), Failed<S>> {
-        within(
-            "the layer to be ready",
-            poll_fn(|cx| service.poll_ready(cx)),
-        )
-        .await
+        within("the layer to be ready", poll_fn(|cx| service.poll_ready(cx))).await
     }
 
     pub(super) async fn finish(&self, call: S::Future) -> Answered<S> {

@@ -76,12 +76,7 @@ pub(super) struct Counted {
 impl Control {
     pub(super) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         // A panic of the inner service is part of the tests and leaves nothing half done.
-        look(
-            &mut self
-                .0
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        look(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     pub(super) fn answer(&self, answer: Answer) {
@@ -105,10 +100,7 @@ impl Control {
 
     pub(super) fn count(&self, count: fn(&mut State) -> &mut usize) -> Counted {
         self.with(|state| *count(state) += 1);
-        Counted {
-            control: self.clone(),
-            count,
-        }
+        Counted { control: self.clone(), count }
     }
 
     pub(super) fn poll_ready(&self, context: &Context<'_>) -> Poll<Result<(), u32>> {

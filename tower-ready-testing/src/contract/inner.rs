@@ -49,10 +49,7 @@ pub struct InnerFuture<B> {
 
 impl Inner {
     pub(super) fn new(control: &Control) -> Self {
-        Self {
-            control: control.clone(),
-            reserved: None,
-        }
+        Self { control: control.clone(), reserved: None }
     }
 }
 
@@ -127,9 +124,7 @@ where
                 let mut response =
                     Response::new(ScriptedBody::new(&self.control, &steps).counted());
                 *response.status_mut() = StatusCode::NON_AUTHORITATIVE_INFORMATION;
-                response
-                    .headers_mut()
-                    .insert(MARK, MARK.parse().expect("a header value"));
+                response.headers_mut().insert(MARK, MARK.parse().expect("a header value"));
                 response.extensions_mut().insert(Mark);
                 Ok(response)
             }
@@ -141,8 +136,6 @@ where
 
 impl<B> fmt::Debug for InnerFuture<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InnerFuture")
-            .field("pauses", &self.pauses)
-            .finish_non_exhaustive()
+        f.debug_struct("InnerFuture").field("pauses", &self.pauses).finish_non_exhaustive()
     }
 }

@@ -88,11 +88,7 @@ pub struct Violation {
 impl Contract {
     /// The contract in its strictest form.
     pub fn new() -> Self {
-        Self {
-            prepare: Box::new(|_| {}),
-            answers_errors: false,
-            always_ready: false,
-        }
+        Self { prepare: Box::new(|_| {}), answers_errors: false, always_ready: false }
     }
 
     /// Makes each request one that the layer lets pass, or for
@@ -193,10 +189,7 @@ fn assert_none(violations: &[Violation]) {
         violations.is_empty(),
         "the layer breaks {} of the rules:\n{}",
         violations.len(),
-        violations
-            .iter()
-            .map(|it| format!("- {}: {}\n", it.rule, it.found))
-            .collect::<String>(),
+        violations.iter().map(|it| format!("- {}: {}\n", it.rule, it.found)).collect::<String>(),
     );
 }
 
@@ -224,8 +217,7 @@ impl Findings {
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("with no text")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("with no text")
 }
 
 /// Returns the text as a finding unless the condition holds.

@@ -12,31 +12,13 @@ use super::{
 };
 
 pub(super) async fn check<S: Subject>(case: &Case<'_, S>, found: &mut Findings) {
-    found
-        .rule(
-            "the instance that was ready is the one that is called",
-            called(case),
-        )
-        .await;
-    found
-        .rule("a clone gets ready by itself", cloned(case))
-        .await;
-    found
-        .rule("readiness that is not used is given back", given_back(case))
-        .await;
-    found
-        .rule("an error of readiness reaches the caller", failing(case))
-        .await;
+    found.rule("the instance that was ready is the one that is called", called(case)).await;
+    found.rule("a clone gets ready by itself", cloned(case)).await;
+    found.rule("readiness that is not used is given back", given_back(case)).await;
+    found.rule("an error of readiness reaches the caller", failing(case)).await;
     if !case.always_ready {
-        found
-            .rule(
-                "a service that is not ready holds its caller",
-                pending(case),
-            )
-            .await;
-        found
-            .rule("whoever asked last for readiness is woken", woken(case))
-            .await;
+        found.rule("a service that is not ready holds its caller", pending(case)).await;
+        found.rule("whoever asked last for readiness is woken", woken(case)).await;
     }
 }
 
@@ -47,10 +29,7 @@ async fn called<S: Subject>(case: &Case<'_, S>) -> Verdict {
     }
     let (calls, unready) = control.with(|state| (state.calls, state.unready_calls));
     ensure!(calls == 3, "3 calls became {calls}");
-    ensure!(
-        unready == 0,
-        "{unready} of 3 calls went to an instance that was not ready"
-    );
+    ensure!(unready == 0, "{unready} of 3 calls went to an instance that was not ready");
     Ok(())
 }
 
@@ -67,10 +46,7 @@ async fn cloned<S: Subject>(case: &Case<'_, S>) -> Verdict {
     let _ = case.finish(first.call(case.request(&control))).await;
     let (calls, unready) = control.with(|state| (state.calls, state.unready_calls));
     ensure!(calls == 3, "3 calls became {calls}");
-    ensure!(
-        unready == 0,
-        "{unready} of 3 calls went to an instance that was not ready"
-    );
+    ensure!(unready == 0, "{unready} of 3 calls went to an instance that was not ready");
     Ok(())
 }
 
@@ -83,19 +59,12 @@ async fn given_back<S: Subject>(case: &Case<'_, S>) -> Verdict {
     ensure!(reserved() <= 1, "asking twice reserved {}", reserved());
     drop(service.clone());
     drop(service);
-    ensure!(
-        reserved() == 0,
-        "a ready service that was dropped still reserves {}",
-        reserved()
-    );
+    ensure!(reserved() == 0, "a ready service that was dropped still reserves {}", reserved());
 
     let (mut service, control) = case.begin();
     let _ = case.call(&mut service, &control).await;
     let left = control.with(|state| state.reserved);
-    ensure!(
-        left == 0,
-        "after its call was done a service still reserves {left}"
-    );
+    ensure!(left == 0, "after its call was done a service still reserves {left}");
     Ok(())
 }
 
@@ -111,24 +80,14 @@ async fn failing<S: Subject>(case: &Case<'_, S>) -> Verdict {
         }
         Poll::Ready(Ok(())) => {}
     }
-    ensure!(
-        case.answers_errors || case.always_ready,
-        "it said that it was ready"
-    );
+    ensure!(case.answers_errors || case.always_ready, "it said that it was ready");
     let mut clone = service.clone();
     let answer = case.finish(service.call(case.request(&control))).await;
     let calls = control.with(|state| state.calls);
-    ensure!(
-        calls == 0,
-        "the inner service was called though it had failed"
-    );
+    ensure!(calls == 0, "the inner service was called though it had failed");
     match &answer {
         Ok(response) if case.answers_errors => {
-            ensure!(
-                !response.status().is_success(),
-                "it came to {}",
-                outcome(&answer)
-            );
+            ensure!(!response.status().is_success(), "it came to {}", outcome(&answer));
         }
         Err(error) if !case.answers_errors => {
             ensure!(error.inner() == Some(17), "it came to {}", outcome(&answer));
@@ -146,19 +105,11 @@ async fn pending<S: Subject>(case: &Case<'_, S>) -> Verdict {
     let (mut service, control) = case.begin();
     control.readiness(Readiness::Pending);
     let task = Task::new();
-    ensure!(
-        task.poll_ready(&mut service).is_pending(),
-        "it said that it was ready"
-    );
+    ensure!(task.poll_ready(&mut service).is_pending(), "it said that it was ready");
     control.readiness(Readiness::Ready);
     control.wake();
-    ensure!(
-        task.is_woken(),
-        "the caller was not woken when it got ready"
-    );
-    case.ready(&mut service)
-        .await
-        .map_err(|_| "it failed when it got ready".to_owned())
+    ensure!(task.is_woken(), "the caller was not woken when it got ready");
+    case.ready(&mut service).await.map_err(|_| "it failed when it got ready".to_owned())
 }
 
 async fn woken<S: Subject>(case: &Case<'_, S>) -> Verdict {
@@ -169,9 +120,6 @@ async fn woken<S: Subject>(case: &Case<'_, S>) -> Verdict {
     let _ = second.poll_ready(&mut service);
     control.readiness(Readiness::Ready);
     control.wake();
-    ensure!(
-        second.is_woken(),
-        "another task than the one that polled last was woken"
-    );
+    ensure!(second.is_woken(), "another task than the one that polled last was woken");
     Ok(())
 }

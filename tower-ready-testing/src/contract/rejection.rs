@@ -9,18 +9,9 @@ use super::{
 
 pub(super) async fn check<S: Subject>(case: &Case<'_, S>, found: &mut Findings) {
     found.rule("a rejection is an answer", answered(case)).await;
-    found
-        .rule(
-            "a rejection leaves the inner service alone",
-            left_alone(case),
-        )
-        .await;
-    found
-        .rule("a rejection gives readiness back", given_back(case))
-        .await;
-    found
-        .rule("the body of a rejection keeps its word", consistent(case))
-        .await;
+    found.rule("a rejection leaves the inner service alone", left_alone(case)).await;
+    found.rule("a rejection gives readiness back", given_back(case)).await;
+    found.rule("the body of a rejection keeps its word", consistent(case)).await;
 }
 
 async fn answered<S: Subject>(case: &Case<'_, S>) -> Verdict {
@@ -46,11 +37,7 @@ async fn given_back<S: Subject>(case: &Case<'_, S>) -> Verdict {
     let (mut service, control) = case.begin();
     let answer = case.call(&mut service, &control).await;
     let reserved = control.with(|state| state.reserved);
-    ensure!(
-        reserved == 0,
-        "the layer answered {}, but holds readiness",
-        outcome(&answer)
-    );
+    ensure!(reserved == 0, "the layer answered {}, but holds readiness", outcome(&answer));
     drop(service);
     Ok(())
 }
@@ -61,20 +48,11 @@ async fn consistent<S: Subject>(case: &Case<'_, S>) -> Verdict {
         return Err("there is none".to_owned());
     };
     let sights = sights(response.into_body()).await;
-    let mut left: u64 = sights
-        .iter()
-        .map(|sight| length(sight.frame.as_ref()))
-        .sum();
+    let mut left: u64 = sights.iter().map(|sight| length(sight.frame.as_ref())).sum();
     for sight in &sights {
         let (lower, upper) = sight.size;
-        ensure!(
-            lower == left && upper == Some(left),
-            "{left} bytes are left, it says {lower}"
-        );
-        ensure!(
-            !sight.end || sight.frame.is_none(),
-            "it goes on after its end"
-        );
+        ensure!(lower == left && upper == Some(left), "{left} bytes are left, it says {lower}");
+        ensure!(!sight.end || sight.frame.is_none(), "it goes on after its end");
         left -= length(sight.frame.as_ref());
     }
     Ok(())

@@ -28,10 +28,7 @@ struct Wakes(AtomicUsize);
 impl Task {
     pub(super) fn new() -> Self {
         let wakes = Arc::<Wakes>::default();
-        Self {
-            waker: Waker::from(Arc::clone(&wakes)),
-            wakes,
-        }
+        Self { waker: Waker::from(Arc::clone(&wakes)), wakes }
     }
 
     pub(super) fn is_woken(&self) -> bool {

@@ -41,8 +41,7 @@ impl<P: Fn(Call) -> Call> Fit<P> {
         <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.call(&TonicInAxum.serve(layer).await, "tonic in axum")
-            .await;
+        self.call(&TonicInAxum.serve(layer).await, "tonic in axum").await;
     }
 
     /// `Router::layer` six times, where axum boxes between the layers.
@@ -56,11 +55,7 @@ impl<P: Fn(Call) -> Call> Fit<P> {
     {
         let probe = Probe::new();
         let router = (0..6).fold(Axum.router(&probe), |router, _| router.layer(layer.clone()));
-        self.call(
-            &Axum.serve_router(router, probe).await,
-            "axum, six calls of layer",
-        )
-        .await;
+        self.call(&Axum.serve_router(router, probe).await, "axum, six calls of layer").await;
     }
 
     /// `MethodRouter::layer` and `route_layer`, `Router::route_layer` and a fallback.

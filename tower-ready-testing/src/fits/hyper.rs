@@ -54,9 +54,7 @@ impl<P: Fn(Call) -> Call> Fit<P> {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let server = Hyper
-            .serve_service(move || layer.layer(Hello(())), Probe::new())
-            .await;
+        let server = Hyper.serve_service(move || layer.layer(Hello(())), Probe::new()).await;
         let reply = server.call((self.prepare)(Call::ok())).await;
         assert_eq!(reply.text(), "hello", "hyper with full bodies: {reply:?}");
         assert_eq!(reply.header("content-length"), Some("5"));
@@ -74,13 +72,9 @@ impl<P: Fn(Call) -> Call> Fit<P> {
         B::Error: Into<BoxError>,
     {
         let upstream: Server = Hyper.serve(Identity::new()).await;
-        let proxy = Proxy {
-            upstream: upstream.address(),
-        };
+        let proxy = Proxy { upstream: upstream.address() };
         let probe = upstream.probe().clone();
-        let server = Hyper
-            .serve_service(move || layer.layer(proxy.clone()), probe)
-            .await;
+        let server = Hyper.serve_service(move || layer.layer(proxy.clone()), probe).await;
         self.call(&server, "hyper as proxy").await;
     }
 }
@@ -130,9 +124,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let upstream = self.upstream;
         Box::pin(async move {
-            let stream = TcpStream::connect(upstream)
-                .await
-                .expect("the upstream listens");
+            let stream = TcpStream::connect(upstream).await.expect("the upstream listens");
             let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
             tokio::spawn(driver);
             sender.send_request(request.map(Box::pin)).await

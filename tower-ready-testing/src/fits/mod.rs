@@ -105,10 +105,7 @@ pub fn six<L: Clone>(layer: &L) -> Six<L> {
 pub fn mixed<L: Clone>(layer: &L) -> Mixed<L> {
     let outside = Stack::new(TraceLayer::new_for_http(), layer.clone());
     let compressed = Stack::new(CompressionLayer::new(), outside);
-    Stack::new(
-        layer.clone(),
-        Stack::new(CatchPanicLayer::new(), compressed),
-    )
+    Stack::new(layer.clone(), Stack::new(CatchPanicLayer::new(), compressed))
 }
 
 // === impl Fit ===
@@ -124,15 +121,9 @@ impl<P: Fn(Call) -> Call> Fit<P> {
         let reply = server.call((self.prepare)(Call::ok())).await;
         assert!(reply.is_ok() && reply.text() == "ok", "{place}: {reply:?}");
         let reply = server.call((self.prepare)(Call::stream(2))).await;
-        assert!(
-            reply.is_ok() && reply.messages().len() == 2,
-            "{place}: {reply:?}"
-        );
+        assert!(reply.is_ok() && reply.messages().len() == 2, "{place}: {reply:?}");
         let failure = Call::fail(StatusCode::CONFLICT, 10, "taken");
-        server
-            .call((self.prepare)(failure))
-            .await
-            .assert_rejected(StatusCode::CONFLICT, 10);
+        server.call((self.prepare)(failure)).await.assert_rejected(StatusCode::CONFLICT, 10);
         assert_eq!(server.hits(), 3, "{place}");
     }
 }

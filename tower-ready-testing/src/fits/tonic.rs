@@ -55,8 +55,7 @@ impl<P: Fn(Call) -> Call> Fit<P> {
     {
         let probe = Probe::new();
         let routes = Routes::new(layer.named_layer(probe.grpc()));
-        self.call(&Tonic.serve_routes(routes, probe).await, GrpcService::NAME)
-            .await;
+        self.call(&Tonic.serve_routes(routes, probe).await, GrpcService::NAME).await;
     }
 
     /// Around the channel of a generated client.
@@ -73,15 +72,9 @@ impl<P: Fn(Call) -> Call> Fit<P> {
         let channel = endpoint.expect("a URI").connect_lazy();
         let mut client = ProbeClient::new(layer.layer(channel));
 
-        let answer = client
-            .a(self.to_request(Call::ok()))
-            .await
-            .expect("a client's call");
+        let answer = client.a(self.to_request(Call::ok())).await.expect("a client's call");
         assert_eq!(answer.get_ref().text, "ok");
-        let stream = client
-            .stream(self.to_request(Call::stream(1)))
-            .await
-            .expect("a stream");
+        let stream = client.stream(self.to_request(Call::stream(1))).await.expect("a stream");
         let mut stream = stream.into_inner();
         assert!(stream.message().await.expect("a message").is_some());
         assert!(stream.message().await.expect("the end").is_none());
@@ -89,9 +82,7 @@ impl<P: Fn(Call) -> Call> Fit<P> {
     }
 
     fn to_request(&self, call: Call) -> ::tonic::Request<Behaviour> {
-        let Call {
-            behaviour, headers, ..
-        } = (self.prepare)(call);
+        let Call { behaviour, headers, .. } = (self.prepare)(call);
         let mut request = ::tonic::Request::new(behaviour);
         *request.metadata_mut() = MetadataMap::from_headers(headers);
         request

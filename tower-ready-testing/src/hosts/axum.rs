@@ -56,17 +56,9 @@ impl Axum {
         let http = probe.http();
         let handler =
             any(move |request: Request| async move { http.answer(request).await.map(Body::new) });
-        [
-            "/probe/a",
-            "/probe/b",
-            "/probe/c",
-            "/probe/stream",
-            "/probe/items/{id}",
-        ]
-        .into_iter()
-        .fold(Router::new(), |router, path| {
-            router.route(path, handler.clone())
-        })
+        ["/probe/a", "/probe/b", "/probe/c", "/probe/stream", "/probe/items/{id}"]
+            .into_iter()
+            .fold(Router::new(), |router, path| router.route(path, handler.clone()))
     }
 
     /// Serves a router of the test's own.
@@ -78,9 +70,7 @@ impl Axum {
 pub(super) async fn serve_router(router: Router, probe: Probe, speaks: Speaks) -> Server {
     let (listener, address) = listen().await;
     let counted = probe.clone();
-    Server::run(address, speaks, probe, |stop| {
-        serve(listener, router, counted, stop)
-    })
+    Server::run(address, speaks, probe, |stop| serve(listener, router, counted, stop))
 }
 
 async fn serve(listener: TcpListener, router: Router, probe: Probe, stop: StopSignal) {

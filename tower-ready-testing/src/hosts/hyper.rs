@@ -57,8 +57,7 @@ impl Hyper {
     {
         let probe = Probe::new();
         let inner = probe.http();
-        self.serve_service(move || layer.layer(inner.clone()), probe)
-            .await
+        self.serve_service(move || layer.layer(inner.clone()), probe).await
     }
 
     /// Serves a service of the test's own, made anew for each connection.
@@ -77,9 +76,7 @@ impl Hyper {
     {
         let (listener, address) = listen().await;
         let counted = probe.clone();
-        Server::run(address, Speaks::Http, probe, |stop| {
-            accept(listener, make, counted, stop)
-        })
+        Server::run(address, Speaks::Http, probe, |stop| accept(listener, make, counted, stop))
     }
 }
 
@@ -107,14 +104,9 @@ async fn accept<S, B>(
         };
         probe.connected();
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(WithPeer {
-            inner: make(),
-            peer,
-        });
+        let service = TowerToHyperService::new(WithPeer { inner: make(), peer });
         let server = auto::Builder::new(TokioExecutor::new());
-        let connection = server
-            .serve_connection(TokioIo::new(stream), service)
-            .into_owned();
+        let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
         connections.spawn(graceful.watch(connection));
     }
     drop(listener);

@@ -17,12 +17,8 @@ pub use self::{axum::Axum, hyper::Hyper, tonic::Tonic, tonic_in_axum::TonicInAxu
 
 /// A listener on a free loopback port.
 async fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("loopback has a free port");
-    let address = listener
-        .local_addr()
-        .expect("a bound listener has an address");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+    let address = listener.local_addr().expect("a bound listener has an address");
     (listener, address)
 }
 

@@ -72,9 +72,7 @@ where
 {
     let (listener, address) = listen().await;
     let counted = probe.clone();
-    Server::run(address, Speaks::Grpc, probe, |stop| {
-        serve(listener, router, counted, stop)
-    })
+    Server::run(address, Speaks::Grpc, probe, |stop| serve(listener, router, counted, stop))
 }
 
 async fn serve<L, B>(

@@ -52,9 +52,7 @@ impl Event {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         let spans = self.spans.iter().rev().map(|span| &span.fields);
-        std::iter::once(&self.fields)
-            .chain(spans)
-            .find_map(|fields| fields.get(name))
+        std::iter::once(&self.fields).chain(spans).find_map(|fields| fields.get(name))
     }
 
     /// The names of the spans around it, outermost first.
@@ -80,10 +78,7 @@ impl fmt::Display for Event {
 
 impl Fields {
     fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| &**value)
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
     }
 
     fn set(&mut self, field: &Field, value: String) {
@@ -108,8 +103,6 @@ impl Visit for Fields {
 impl fmt::Display for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fields = self.0.iter().filter(|(name, _)| *name != "message");
-        fields
-            .into_iter()
-            .try_for_each(|(name, value)| write!(f, " {name}={value}"))
+        fields.into_iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
     }
 }

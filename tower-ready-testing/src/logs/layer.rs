@@ -46,26 +46,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let scope = context.event_scope(event);
-        let spans = scope
-            .into_iter()
-            .flat_map(|scope| scope.from_root())
-            .map(|span| Span {
-                name: span.name(),
-                fields: span
-                    .extensions()
-                    .get::<Fields>()
-                    .cloned()
-                    .unwrap_or_default(),
-            });
+        let spans = scope.into_iter().flat_map(|scope| scope.from_root()).map(|span| Span {
+            name: span.name(),
+            fields: span.extensions().get::<Fields>().cloned().unwrap_or_default(),
+        });
         let event = Event {
             level: *event.metadata().level(),
             target: event.metadata().target().to_owned(),
             fields,
             spans: spans.collect(),
         };
-        self.events
-            .lock()
-            .expect("nothing panics under the lock")
-            .push(event);
+        self.events.lock().expect("nothing panics under the lock").push(event);
     }
 }

@@ -45,10 +45,7 @@ pub fn capture() -> Logs {
     stay_attentive();
     let events = Arc::<Mutex<Vec<Event>>>::default();
     let subscriber = Registry::default().with(Collect::new(Arc::clone(&events)));
-    Logs {
-        events,
-        _default: tracing::subscriber::set_default(subscriber),
-    }
+    Logs { events, _default: tracing::subscriber::set_default(subscriber) }
 }
 
 /// Keeps a second subscriber registered.
@@ -71,10 +68,7 @@ impl Logs {
     /// When a value panicked while it was formatted for the log.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        self.events
-            .lock()
-            .expect("no value panics while it is formatted")
-            .clone()
+        self.events.lock().expect("no value panics while it is formatted").clone()
     }
 
     /// The events of one level.
@@ -99,9 +93,6 @@ impl Logs {
     /// Everything so far as text, one event a line: to look for what must not be there.
     #[must_use]
     pub fn text(&self) -> String {
-        self.events()
-            .iter()
-            .map(|event| format!("{event}\n"))
-            .collect()
+        self.events().iter().map(|event| format!("{event}\n")).collect()
     }
 }

@@ -37,11 +37,7 @@ impl Probe {
             return Outcome::Stream(stream.boxed());
         }
         running.finish();
-        if wish.fail {
-            Outcome::Failed(wish)
-        } else {
-            Outcome::Text("ok".to_owned())
-        }
+        if wish.fail { Outcome::Failed(wish) } else { Outcome::Text("ok".to_owned()) }
     }
 }
 

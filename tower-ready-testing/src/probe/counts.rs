@@ -43,10 +43,7 @@ impl Probe {
             counts.concurrent += 1;
             counts.peak = counts.peak.max(counts.concurrent);
         });
-        Running {
-            counts: Arc::clone(&self.counts),
-            finished: false,
-        }
+        Running { counts: Arc::clone(&self.counts), finished: false }
     }
 
     pub(crate) fn connected(&self) {

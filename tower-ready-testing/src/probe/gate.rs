@@ -22,10 +22,7 @@ struct Waiting<'a>(&'a Gate);
 
 impl Gate {
     pub(super) fn new(counts: Arc<watch::Sender<Counts>>) -> Self {
-        Self {
-            passes: Arc::new(Semaphore::new(0)),
-            counts,
-        }
+        Self { passes: Arc::new(Semaphore::new(0)), counts }
     }
 
     /// Lets `calls` calls pass: those that wait, in the order in which they came, else the next.

@@ -41,9 +41,7 @@ type Reply<T> = Result<tonic::Response<T>, Status>;
 
 impl GrpcService {
     pub(super) fn new(probe: Probe) -> Self {
-        Self {
-            inner: ProbeServer::new(GrpcProbe { probe }),
-        }
+        Self { inner: ProbeServer::new(GrpcProbe { probe }) }
     }
 }
 
@@ -81,10 +79,7 @@ impl GrpcProbe {
     async fn perform(&self, request: tonic::Request<Behaviour>) -> (Outcome, MetadataMap) {
         let running = self.probe.enter();
         let (_, extensions, wish) = request.into_parts();
-        let parts = extensions
-            .get::<Parts>()
-            .expect("the service adds them")
-            .clone();
+        let parts = extensions.get::<Parts>().expect("the service adds them").clone();
         self.probe.remember(Seen::new(parts, Bytes::new()));
         let metadata = to_metadata(&wish.headers);
         (self.probe.behave(running, wish).await, metadata)
@@ -92,11 +87,9 @@ impl GrpcProbe {
 
     async fn unary(&self, request: tonic::Request<Behaviour>) -> Reply<Answer> {
         match self.perform(request).await {
-            (Outcome::Text(text), metadata) => Ok(tonic::Response::from_parts(
-                metadata,
-                Answer { text },
-                <_>::default(),
-            )),
+            (Outcome::Text(text), metadata) => {
+                Ok(tonic::Response::from_parts(metadata, Answer { text }, <_>::default()))
+            }
             (Outcome::Failed(wish), metadata) => Err(to_status(&wish, metadata)),
             (Outcome::Stream(_), _) => Err(Status::invalid_argument("one answer cannot stream")),
         }
@@ -129,11 +122,7 @@ impl probe_server::Probe for GrpcProbe {
             Ok(text) => Ok(Answer { text }),
             Err(error) => Err(Status::data_loss(error.to_string())),
         });
-        Ok(tonic::Response::from_parts(
-            metadata,
-            answers.boxed(),
-            <_>::default(),
-        ))
+        Ok(tonic::Response::from_parts(metadata, answers.boxed(), <_>::default()))
     }
 }
 

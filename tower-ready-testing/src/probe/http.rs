@@ -88,12 +88,8 @@ impl fmt::Debug for HttpProbe {
 fn to_response(outcome: Outcome) -> Response<ProbeBody> {
     match outcome {
         Outcome::Text(text) => text_response(StatusCode::OK, text),
-        Outcome::Failed(Behaviour {
-            status, message, ..
-        }) => {
-            let status = u16::try_from(status)
-                .ok()
-                .and_then(|it| StatusCode::from_u16(it).ok());
+        Outcome::Failed(Behaviour { status, message, .. }) => {
+            let status = u16::try_from(status).ok().and_then(|it| StatusCode::from_u16(it).ok());
             text_response(status.expect("a status"), message)
         }
         Outcome::Stream(chunks) => {

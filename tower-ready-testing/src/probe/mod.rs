@@ -26,12 +26,7 @@ pub use self::{
 };
 
 /// The generated gRPC code of `proto/testing/v1/probe.proto`.
-#[allow(
-    missing_docs,
-    clippy::all,
-    clippy::exhaustive_structs,
-    clippy::exhaustive_enums
-)]
+#[allow(missing_docs, clippy::all, clippy::exhaustive_structs, clippy::exhaustive_enums)]
 #[allow(unreachable_pub, unused_qualifications, clippy::must_use_candidate)]
 pub mod proto {
     include!("../proto/testing.v1.rs");
@@ -57,11 +52,7 @@ impl Probe {
     pub fn new() -> Self {
         let counts = Arc::new(watch::Sender::new(Counts::default()));
         let gate = Gate::new(Arc::clone(&counts));
-        Self {
-            counts,
-            gate,
-            seen: Arc::default(),
-        }
+        Self { counts, gate, seen: Arc::default() }
     }
 
     /// The probe as a handler for HTTP, for a router or a server of the test's own.
@@ -114,9 +105,7 @@ impl Probe {
     pub async fn until(&self, condition: impl FnMut(&Counts) -> bool) -> Counts {
         let mut counts = self.counts.subscribe();
         let what = Late(self);
-        *within(what, counts.wait_for(condition))
-            .await
-            .expect("the probe holds the sender")
+        *within(what, counts.wait_for(condition)).await.expect("the probe holds the sender")
     }
 
     /// The gate at which gated calls wait.
@@ -173,10 +162,6 @@ struct Late<'a>(&'a Probe);
 
 impl fmt::Display for Late<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a condition that never came true; last seen: {:?}",
-            self.0.counts()
-        )
+        write!(f, "a condition that never came true; last seen: {:?}", self.0.counts())
     }
 }

@@ -7,11 +7,7 @@ use super::proto::{Behaviour, Ending, Header};
 /// `gated=1&chunks=3&ending=BREAK`: only what differs from answering `ok`.
 pub(crate) fn to_query(wish: &Behaviour) -> String {
     let mut query = Serializer::new(String::new());
-    for (name, wanted) in [
-        ("gated", wish.gated),
-        ("panic", wish.panic),
-        ("fail", wish.fail),
-    ] {
+    for (name, wanted) in [("gated", wish.gated), ("panic", wish.panic), ("fail", wish.fail)] {
         if wanted {
             query.append_pair(name, "1");
         }
@@ -52,8 +48,5 @@ pub(super) fn from_query(query: &str) -> Behaviour {
 
 fn to_header(text: &str) -> Header {
     let (name, value) = text.split_once(": ").expect("a header");
-    Header {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    }
+    Header { name: name.to_owned(), value: value.to_owned() }
 }

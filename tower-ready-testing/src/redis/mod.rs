@@ -87,11 +87,7 @@ impl Redis {
             let port = any_port();
             match Running::start(port, &options) {
                 Ok(running) => {
-                    return Self {
-                        port,
-                        options,
-                        running: Some(running),
-                    };
+                    return Self { port, options, running: Some(running) };
                 }
                 Err(output) => complaint = output,
             }
@@ -117,10 +113,7 @@ impl Redis {
     /// # Panics
     ///
     /// When Redis answers with an error or not at all within ten seconds.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "many a command is sent for its effect"
-    )]
+    #[expect(clippy::must_use_candidate, reason = "many a command is sent for its effect")]
     pub fn cli(&self, command: &[&str]) -> String {
         resp::ask(self.port, command)
     }
@@ -162,9 +155,7 @@ impl Redis {
     }
 
     fn running(&self) -> &Running {
-        self.running
-            .as_ref()
-            .expect("the server was killed; `restart` it first")
+        self.running.as_ref().expect("the server was killed; `restart` it first")
     }
 }
 

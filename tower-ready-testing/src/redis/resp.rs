@@ -49,10 +49,7 @@ fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Result<String, String>>
             for _ in 0..length(rest)?.unwrap_or_default() {
                 answers.push(read(stream)?);
             }
-            answers
-                .into_iter()
-                .collect::<Result<Vec<_>, _>>()
-                .map(|lines| lines.join("\n"))
+            answers.into_iter().collect::<Result<Vec<_>, _>>().map(|lines| lines.join("\n"))
         }
         _ => return Err(io::Error::other(format!("not Redis: {line}"))),
     })

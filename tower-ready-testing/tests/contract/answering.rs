@@ -35,11 +35,7 @@ enum Way {
 impl Clone for Answers {
     fn clone(&self) -> Self {
         let failed = self.failed && self.way == Way::ClonesStayFailed;
-        Self {
-            inner: self.inner.clone(),
-            failed,
-            way: self.way,
-        }
+        Self { inner: self.inner.clone(), failed, way: self.way }
     }
 }
 
@@ -55,11 +51,7 @@ impl Service<Ask> for Answers {
 
     fn call(&mut self, request: Ask) -> Self::Future {
         let failed = mem::take(&mut self.failed) && self.way != Way::CallsWhatFailed;
-        let status = if self.way == Way::AnswersWithSuccess {
-            200
-        } else {
-            502
-        };
+        let status = if self.way == Way::AnswersWithSuccess { 200 } else { 502 };
         let answer = move || {
             let body = Either::Right(Empty::new());
             Ok(Response::builder().status(status).body(body).unwrap())
@@ -78,19 +70,8 @@ impl Service<Ask> for Answers {
 }
 
 async fn rules_broken_by(way: Way, contract: Contract) -> Vec<&'static str> {
-    let make = || {
-        layer_fn(move |inner| Answers {
-            inner,
-            failed: false,
-            way,
-        })
-    };
-    contract
-        .violations(make)
-        .await
-        .iter()
-        .map(|violation| violation.rule)
-        .collect()
+    let make = || layer_fn(move |inner| Answers { inner, failed: false, way });
+    contract.violations(make).await.iter().map(|violation| violation.rule).collect()
 }
 
 #[tokio::test]
@@ -102,35 +83,23 @@ async fn answering_errors_is_right_when_it_is_meant() {
 #[tokio::test]
 async fn answering_errors_unasked_is_found() {
     let broken = rules_broken_by(Way::Right, Contract::new()).await;
-    assert!(
-        broken.contains(&ERROR) && broken.contains(&FAILING),
-        "{broken:?}"
-    );
+    assert!(broken.contains(&ERROR) && broken.contains(&FAILING), "{broken:?}");
 }
 
 #[tokio::test]
 async fn a_failure_that_sticks_to_clones_is_found() {
     let contract = Contract::new().answers_errors();
-    assert_eq!(
-        rules_broken_by(Way::ClonesStayFailed, contract).await,
-        [FAILING]
-    );
+    assert_eq!(rules_broken_by(Way::ClonesStayFailed, contract).await, [FAILING]);
 }
 
 #[tokio::test]
 async fn calling_what_failed_is_found() {
     let contract = Contract::new().answers_errors();
-    assert_eq!(
-        rules_broken_by(Way::CallsWhatFailed, contract).await,
-        [FAILING]
-    );
+    assert_eq!(rules_broken_by(Way::CallsWhatFailed, contract).await, [FAILING]);
 }
 
 #[tokio::test]
 async fn answering_an_error_with_success_is_found() {
     let contract = Contract::new().answers_errors();
-    assert_eq!(
-        rules_broken_by(Way::AnswersWithSuccess, contract).await,
-        [FAILING, ERROR]
-    );
+    assert_eq!(rules_broken_by(Way::AnswersWithSuccess, contract).await, [FAILING, ERROR]);
 }

@@ -99,24 +99,14 @@ impl Service<Ask> for Wraps {
 
     fn call(&mut self, request: Ask) -> Self::Future {
         let defect = self.1;
-        let wrap = move |inner| Defective {
-            inner,
-            defect,
-            waker: None,
-        };
-        self.0
-            .call(request)
-            .map(move |answer| Ok(answer?.map(wrap)))
-            .boxed()
+        let wrap = move |inner| Defective { inner, defect, waker: None };
+        self.0.call(request).map(move |answer| Ok(answer?.map(wrap))).boxed()
     }
 }
 
 #[tokio::test]
 async fn a_body_that_forwards_everything_is_right() {
-    assert_eq!(
-        rules_broken_by(|inner| Wraps(inner, Defect::None)).await,
-        [""; 0]
-    );
+    assert_eq!(rules_broken_by(|inner| Wraps(inner, Defect::None)).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -129,10 +119,7 @@ async fn swallowed_trailers_are_found() {
 
 #[tokio::test]
 async fn swallowed_errors_are_found() {
-    assert_eq!(
-        rules_broken_by(|inner| Wraps(inner, Defect::SwallowsErrors)).await,
-        [FRAMES]
-    );
+    assert_eq!(rules_broken_by(|inner| Wraps(inner, Defect::SwallowsErrors)).await, [FRAMES]);
 }
 
 #[tokio::test]
@@ -143,41 +130,26 @@ async fn a_lost_frame_is_found() {
 
 #[tokio::test]
 async fn a_lost_length_is_found() {
-    assert_eq!(
-        rules_broken_by(|inner| Wraps(inner, Defect::LosesTheLength)).await,
-        [LENGTH]
-    );
+    assert_eq!(rules_broken_by(|inner| Wraps(inner, Defect::LosesTheLength)).await, [LENGTH]);
 }
 
 #[tokio::test]
 async fn a_lost_end_is_found() {
-    assert_eq!(
-        rules_broken_by(|inner| Wraps(inner, Defect::LosesTheEnd)).await,
-        [END]
-    );
+    assert_eq!(rules_broken_by(|inner| Wraps(inner, Defect::LosesTheEnd)).await, [END]);
 }
 
 /// Whoever believes such an end loses the trailers, and with them the status of a gRPC call.
 #[tokio::test]
 async fn an_end_before_the_trailers_is_found() {
-    assert_eq!(
-        rules_broken_by(|inner| Wraps(inner, Defect::EndsTooEarly)).await,
-        [END]
-    );
+    assert_eq!(rules_broken_by(|inner| Wraps(inner, Defect::EndsTooEarly)).await, [END]);
 }
 
 #[tokio::test]
 async fn a_lost_waker_is_found() {
-    assert_eq!(
-        rules_broken_by(|inner| Wraps(inner, Defect::KeepsTheFirstWaker)).await,
-        [WOKEN]
-    );
+    assert_eq!(rules_broken_by(|inner| Wraps(inner, Defect::KeepsTheFirstWaker)).await, [WOKEN]);
 }
 
 #[tokio::test]
 async fn a_body_that_panics_is_found() {
-    assert_eq!(
-        rules_broken_by(|inner| Wraps(inner, Defect::PanicsAtTrailers)).await,
-        [READ]
-    );
+    assert_eq!(rules_broken_by(|inner| Wraps(inner, Defect::PanicsAtTrailers)).await, [READ]);
 }

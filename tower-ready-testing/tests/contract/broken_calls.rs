@@ -40,11 +40,7 @@ async fn losing_parts_of_a_request_is_found() {
         }
     }
 
-    assert_eq!(
-        rules_broken_by(Rebuilds).await,
-        [REQUEST],
-        "it loses the extensions"
-    );
+    assert_eq!(rules_broken_by(Rebuilds).await, [REQUEST], "it loses the extensions");
 }
 
 #[tokio::test]
@@ -102,10 +98,7 @@ async fn running_a_call_on_another_task_is_found() {
     }
 
     let broken = rules_broken_by(Spawns).await;
-    assert!(
-        broken.contains(&DROPPED_CALL) && broken.contains(&WOKEN),
-        "{broken:?}"
-    );
+    assert!(broken.contains(&DROPPED_CALL) && broken.contains(&WOKEN), "{broken:?}");
 }
 
 #[tokio::test]
@@ -217,10 +210,7 @@ async fn a_lock_that_a_panic_poisons_is_found() {
         }
     }
 
-    assert_eq!(
-        rules_broken_by(|inner| Locks(inner, Arc::default())).await,
-        [PANIC]
-    );
+    assert_eq!(rules_broken_by(|inner| Locks(inner, Arc::default())).await, [PANIC]);
 }
 
 #[tokio::test]
@@ -315,8 +305,5 @@ async fn taking_calls_along_when_dropped_is_found() {
         }
     }
 
-    assert_eq!(
-        rules_broken_by(|inner| OwnsItsCalls(inner, Arc::default())).await,
-        [OUTLIVES]
-    );
+    assert_eq!(rules_broken_by(|inner| OwnsItsCalls(inner, Arc::default())).await, [OUTLIVES]);
 }

@@ -32,10 +32,7 @@ async fn calling_a_clone_is_found() {
     }
 
     let broken = rules_broken_by(CallsAClone).await;
-    assert!(
-        broken.contains(&CALLED) && broken.contains(&CLONE),
-        "{broken:?}"
-    );
+    assert!(broken.contains(&CALLED) && broken.contains(&CLONE), "{broken:?}");
 }
 
 #[tokio::test]
@@ -110,11 +107,7 @@ async fn a_clone_that_believes_it_is_ready_is_found() {
         }
     }
 
-    let broken = rules_broken_by(|inner| RemembersReadiness {
-        inner,
-        ready: false,
-    })
-    .await;
+    let broken = rules_broken_by(|inner| RemembersReadiness { inner, ready: false }).await;
     assert_eq!(broken, [CLONE]);
 }
 
@@ -203,10 +196,7 @@ async fn waking_the_wrong_task_is_found() {
         }
     }
 
-    assert_eq!(
-        rules_broken_by(|inner| KeepsTheFirstWaker(inner, None)).await,
-        [WOKEN]
-    );
+    assert_eq!(rules_broken_by(|inner| KeepsTheFirstWaker(inner, None)).await, [WOKEN]);
 }
 
 #[tokio::test]

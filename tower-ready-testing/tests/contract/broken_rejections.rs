@@ -44,15 +44,8 @@ impl Service<Ask> for TurnsAway {
     }
 
     fn call(&mut self, request: Ask) -> Self::Future {
-        let says = if matches!(self.1, Way::LiesAboutLength) {
-            0
-        } else {
-            2
-        };
-        let text = Text {
-            left: Some(Bytes::from_static(b"no")),
-            says,
-        };
+        let says = if matches!(self.1, Way::LiesAboutLength) { 0 } else { 2 };
+        let text = Text { left: Some(Bytes::from_static(b"no")), says };
         let answer = async move { Ok(Response::new(text)) };
         match self.1 {
             Way::HoldsReadiness => return answer.boxed(),

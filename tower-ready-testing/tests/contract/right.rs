@@ -61,10 +61,7 @@ async fn tower_concurrency_limits() {
 #[tokio::test]
 async fn tower_load_shedding() {
     // It answers readiness by itself, and a service that is not ready by an error of its own.
-    let violations = Contract::new()
-        .always_ready()
-        .violations(LoadShedLayer::new)
-        .await;
+    let violations = Contract::new().always_ready().violations(LoadShedLayer::new).await;
     assert_eq!(violations, []);
 }
 

@@ -16,11 +16,7 @@ pub(super) fn run(command: &mut Command) -> Result<Tally, Failure> {
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| cmd::not_started(&line, &e))?;
-    let stdout = child
-        .stdout
-        .take()
-        .into_iter()
-        .flat_map(|out| BufReader::new(out).lines());
+    let stdout = child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines());
     let tally: Tally = stdout
         .map_while(Result::ok)
         .inspect(|line| println!("{line}"))
@@ -36,11 +32,9 @@ fn judge(line: &str, tally: Tally, success: bool) -> Result<Tally, Failure> {
         Tally { failed: 0, .. } if !success => {
             Err(Failure::step(format!("`{line}` broke off after: {tally}")))
         }
-        Tally {
-            passed: 0,
-            failed: 0,
-            ..
-        } => Err(Failure::step(format!("`{line}` checked nothing"))),
+        Tally { passed: 0, failed: 0, .. } => {
+            Err(Failure::step(format!("`{line}` checked nothing")))
+        }
         tally => Ok(tally),
     }
 }
@@ -51,10 +45,7 @@ mod tests {
 
     #[test]
     fn a_crash_and_an_empty_run_are_failures() {
-        let two = Tally {
-            passed: 2,
-            ..Tally::default()
-        };
+        let two = Tally { passed: 2, ..Tally::default() };
         assert!(judge("client", two, true).is_ok());
         assert!(judge("client", two, false).is_err());
         assert!(judge("client", Tally::default(), true).is_err());

@@ -38,11 +38,7 @@ pub(crate) fn run(names: &[String]) -> Result<(), Failure> {
     let total: Tally = parts.into_iter().map(one).sum();
     // The last line, and alone on it: CI reads it.
     println!("{total}");
-    if total.failed == 0 {
-        Ok(())
-    } else {
-        Err(Failure::Reported)
-    }
+    if total.failed == 0 { Ok(()) } else { Err(Failure::Reported) }
 }
 
 fn select(names: &[String]) -> Result<Vec<&'static Part>, Failure> {
@@ -95,9 +91,7 @@ mod tests {
 
     #[test]
     fn an_unknown_part_is_a_mistake_of_the_command_line() {
-        let refused = select(&["grpcio".to_owned(), "grpcoi".to_owned()])
-            .map(|_| ())
-            .unwrap_err();
+        let refused = select(&["grpcio".to_owned(), "grpcoi".to_owned()]).map(|_| ()).unwrap_err();
         assert!(matches!(refused, Failure::Usage(message) if message.contains("grpcoi")));
     }
 }

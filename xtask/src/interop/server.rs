@@ -34,20 +34,13 @@ impl Server {
         let stdin = child.stdin.take();
         let lines = read_lines(child.stdout.take());
         // From here on, `Drop` ends it.
-        let mut server = Self {
-            child,
-            stdin,
-            lines,
-            url: String::new(),
-        };
+        let mut server = Self { child, stdin, lines, url: String::new() };
         let first = server.lines.recv_timeout(PATIENCE).unwrap_or_default();
         println!("    {first}\n");
         match first.strip_prefix("listening on ") {
             Some(url) => server.url = url.trim().to_owned(),
             None => {
-                return Err(Failure::step(format!(
-                    "`{line}` did not say where it listens"
-                )));
+                return Err(Failure::step(format!("`{line}` did not say where it listens")));
             }
         }
         Ok(server)

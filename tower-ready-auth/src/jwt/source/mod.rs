@@ -68,10 +68,7 @@ impl KeySource {
             kept.set(KeySet::from_jwks(content)?);
             Ok(())
         })?;
-        Ok(Self {
-            current,
-            origin: Origin::File(watch),
-        })
+        Ok(Self { current, origin: Origin::File(watch) })
     }
 
     /// The keys in use, or none if none have come yet or the last are too old.
@@ -116,10 +113,7 @@ impl From<KeySet> for KeySource {
     fn from(keys: KeySet) -> Self {
         let current = Current::default();
         current.set(keys);
-        Self {
-            current: Arc::new(current),
-            origin: Origin::Fixed,
-        }
+        Self { current: Arc::new(current), origin: Origin::Fixed }
     }
 }
 
@@ -132,10 +126,7 @@ impl From<Key> for KeySource {
 #[cfg(feature = "jwks-http")]
 impl From<KeyUrl> for KeySource {
     fn from(url: KeyUrl) -> Self {
-        Self {
-            current: Arc::clone(url.current()),
-            origin: Origin::Url(url),
-        }
+        Self { current: Arc::clone(url.current()), origin: Origin::Url(url) }
     }
 }
 
@@ -167,8 +158,7 @@ impl Current {
             return;
         }
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
-        self.snapshot
-            .store(Some(Arc::new(Snapshot { keys, generation })));
+        self.snapshot.store(Some(Arc::new(Snapshot { keys, generation })));
     }
 
     /// Forgets the set, which is too old to be believed.
@@ -180,8 +170,6 @@ impl Current {
 
 impl fmt::Debug for Current {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Current")
-            .field(&self.load().as_deref())
-            .finish()
+        f.debug_tuple("Current").field(&self.load().as_deref()).finish()
     }
 }

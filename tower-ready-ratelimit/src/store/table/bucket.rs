@@ -50,10 +50,7 @@ pub(super) enum Search {
 }
 
 pub(super) const fn at(now: u64) -> Span {
-    Span {
-        nanos: now,
-        part: 0,
-    }
+    Span { nanos: now, part: 0 }
 }
 
 impl Bucket {
@@ -67,9 +64,7 @@ impl Bucket {
         loop {
             let seen = word.load(Relaxed);
             if seen & FLAG == 0
-                && word
-                    .compare_exchange_weak(seen, seen | FLAG, Acquire, Relaxed)
-                    .is_ok()
+                && word.compare_exchange_weak(seen, seen | FLAG, Acquire, Relaxed).is_ok()
             {
                 return Locked(self);
             }
@@ -82,10 +77,7 @@ impl Entry {
     #[inline]
     pub(super) fn full(&self) -> Span {
         let part = (self.tag.load(Relaxed) & !FLAG) >> KeyTag::BITS;
-        Span {
-            nanos: self.nanos.load(Relaxed),
-            part: part as u32,
-        }
+        Span { nanos: self.nanos.load(Relaxed), part: part as u32 }
     }
 }
 
@@ -121,31 +113,18 @@ impl<'a> Locked<'a> {
     #[inline]
     pub(super) fn place(&self, at: usize, tag: KeyTag) -> Place<'a> {
         let entry = &self.0.0[at];
-        Place {
-            entry,
-            tag: tag.to_bits(),
-            full: entry.full(),
-            own: true,
-        }
+        Place { entry, tag: tag.to_bits(), full: entry.full(), own: true }
     }
 
     #[inline]
     pub(super) fn fresh(&self, at: usize, tag: KeyTag, full: Span) -> Place<'a> {
-        Place {
-            full,
-            ..self.place(at, tag)
-        }
+        Place { full, ..self.place(at, tag) }
     }
 
     /// The cell that keys without a place share.
     pub(super) fn shared(&self) -> Place<'a> {
         let entry = &self.0.0[SHARED];
-        Place {
-            entry,
-            tag: 0,
-            full: entry.full(),
-            own: false,
-        }
+        Place { entry, tag: 0, full: entry.full(), own: false }
     }
 
     /// Every entry of the first `ways`.

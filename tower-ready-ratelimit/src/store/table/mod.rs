@@ -34,15 +34,9 @@ impl Table {
     /// Five quarters as many places on the left and one on the right: of a million live keys seven
     /// in a hundred thousand then find no place of their own.
     pub(crate) fn new(keys: usize) -> Self {
-        let buckets = |slots: usize| {
-            (0..slots.div_ceil(WAYS).max(1))
-                .map(|_| Bucket::default())
-                .collect()
-        };
-        Self {
-            left: buckets(keys.saturating_add(keys / 4)),
-            right: buckets(keys / 4),
-        }
+        let buckets =
+            |slots: usize| (0..slots.div_ceil(WAYS).max(1)).map(|_| Bucket::default()).collect();
+        Self { left: buckets(keys.saturating_add(keys / 4)), right: buckets(keys / 4) }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -96,10 +90,7 @@ impl Table {
             }
             Ordering::Equal => return None,
         };
-        Some(f([
-            one.place_at_home(keys[0], now)?,
-            other.place_at_home(keys[1], now)?,
-        ]))
+        Some(f([one.place_at_home(keys[0], now)?, other.place_at_home(keys[1], now)?]))
     }
 
     /// Reads and writes the entries of a set as one: `f` sees all of them under all their locks.
@@ -119,15 +110,9 @@ impl Table {
         // its second, so whoever shares a bucket with another of the set locks both of its own.
         let crowded = keys.iter().filter(|key| {
             let home = self.left_of(**key);
-            keys.iter()
-                .filter(|other| self.left_of(**other) == home)
-                .count()
-                > 1
+            keys.iter().filter(|other| self.left_of(**other) == home).count() > 1
         });
-        let right = lock_all(
-            &self.right,
-            needy.chain(crowded).map(|key| self.right_of(*key)),
-        );
+        let right = lock_all(&self.right, needy.chain(crowded).map(|key| self.right_of(*key)));
         f(&mut |index, visit| {
             let key = keys[index];
             let home = locked(&left, self.left_of(key));
@@ -208,10 +193,7 @@ fn lock_all(buckets: &[Bucket], indexes: impl Iterator<Item = usize>) -> Set<'_>
     set
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "whoever looks for a bucket has locked it"
-)]
+#[expect(clippy::expect_used, reason = "whoever looks for a bucket has locked it")]
 fn locked<'s, 'a>(set: &'s Set<'a>, index: usize) -> &'s Locked<'a> {
     let mut buckets = set.iter().flatten();
     let found = buckets.find(|(place, _)| *place == index);

@@ -77,9 +77,7 @@ impl Service<Name> for Resolver {
             let allowed = found.filter(|it| private || !is_private(it.ip()));
             let allowed: Vec<_> = allowed.collect();
             if allowed.is_empty() {
-                return Err(io::Error::other(
-                    "the name leads to no address that may be called",
-                ));
+                return Err(io::Error::other("the name leads to no address that may be called"));
             }
             Ok(allowed.into_iter())
         })
@@ -118,12 +116,7 @@ mod tests {
         ] {
             assert!(is_private(text.parse().unwrap()), "{text}");
         }
-        for text in [
-            "93.184.216.34",
-            "8.8.8.8",
-            "2606:2800:220:1::1",
-            "64:ff9b::808:808",
-        ] {
+        for text in ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "64:ff9b::808:808"] {
             assert!(!is_private(text.parse().unwrap()), "{text}");
         }
     }

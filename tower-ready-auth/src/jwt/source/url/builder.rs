@@ -108,10 +108,7 @@ impl KeyUrlBuilder {
             return Err(ConfigError::new(ConfigErrorKind::NoRuntime));
         }
         let origin = match self.issuer {
-            Some(name) => Origin::Issuer {
-                name,
-                document: uri,
-            },
+            Some(name) => Origin::Issuer { name, document: uri },
             None => Origin::Keys(uri),
         };
         KeyUrl::start(Config {
@@ -146,10 +143,7 @@ pub(super) fn check_url(url: &str, http: bool, private: bool) -> Result<Uri, Con
         _ => return Err(error(ConfigErrorKind::KeyUrl)),
     }
     // An address needs no look-up, so it does not come past the resolver.
-    let host = authority
-        .host()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     if !private && host.parse::<IpAddr>().is_ok_and(is_private) {
         return Err(error(ConfigErrorKind::PrivateKeyUrl));
     }
@@ -169,21 +163,12 @@ mod tests {
             ("/keys", ConfigErrorKind::KeyUrl),
             ("file:///etc/passwd", ConfigErrorKind::KeyUrl),
             ("ftp://issuer.example/keys", ConfigErrorKind::KeyUrl),
-            (
-                "https://me:secret@issuer.example/keys",
-                ConfigErrorKind::KeyUrl,
-            ),
+            ("https://me:secret@issuer.example/keys", ConfigErrorKind::KeyUrl),
             ("http://issuer.example/keys", ConfigErrorKind::PlainKeyUrl),
             ("https://127.0.0.1/keys", ConfigErrorKind::PrivateKeyUrl),
             ("https://[::1]:8443/keys", ConfigErrorKind::PrivateKeyUrl),
-            (
-                "https://169.254.169.254/keys",
-                ConfigErrorKind::PrivateKeyUrl,
-            ),
-            (
-                "https://[::ffff:10.0.0.1]/keys",
-                ConfigErrorKind::PrivateKeyUrl,
-            ),
+            ("https://169.254.169.254/keys", ConfigErrorKind::PrivateKeyUrl),
+            ("https://[::ffff:10.0.0.1]/keys", ConfigErrorKind::PrivateKeyUrl),
         ] {
             assert_eq!(kind(url), Err(expected), "{url}");
         }

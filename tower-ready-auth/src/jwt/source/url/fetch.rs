@@ -41,18 +41,13 @@ pub(super) struct Failure {
 
 impl From<String> for Failure {
     fn from(why: String) -> Self {
-        Self {
-            why,
-            retry_after: None,
-        }
+        Self { why, retry_after: None }
     }
 }
 
 impl Client {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let mut http = HttpConnector::new_with_resolver(Resolver {
-            private: config.private,
-        });
+        let mut http = HttpConnector::new_with_resolver(Resolver { private: config.private });
         http.enforce_http(false);
         http.set_connect_timeout(Some(config.timeout));
         // A provider of our own: the one of the process may not be there, or be two.
@@ -70,10 +65,7 @@ impl Client {
             // Minutes lie between two fetches.
             .pool_max_idle_per_host(0)
             .build(connector);
-        Ok(Self {
-            http,
-            max_len: config.max_len,
-        })
+        Ok(Self { http, max_len: config.max_len })
     }
 
     /// The URL of the keys, from the metadata of an issuer if need be.
@@ -109,11 +101,7 @@ impl Client {
             StatusCode::NOT_MODIFIED => None,
             _ => Some(KeySet::from_published(&body).map_err(|error| error.to_string())?),
         };
-        Ok(Fetched {
-            keys,
-            etag: headers.map.get(ETAG).cloned(),
-            max_age: max_age(&headers.map),
-        })
+        Ok(Fetched { keys, etag: headers.map.get(ETAG).cloned(), max_age: max_age(&headers.map) })
     }
 
     async fn get(&self, uri: &Uri, etag: Option<&HeaderValue>) -> Result<(Head, Bytes), Failure> {
@@ -139,10 +127,7 @@ impl Client {
         }
         let body = Limited::new(body, self.max_len).collect().await;
         let body = body.map_err(|error| error.to_string())?.to_bytes();
-        let head = Head {
-            status: parts.status,
-            map: parts.headers,
-        };
+        let head = Head { status: parts.status, map: parts.headers };
         Ok((head, body))
     }
 }

@@ -186,9 +186,7 @@ impl Shared {
             return false;
         }
         let order = Ordering::AcqRel;
-        let first = self
-            .asked
-            .compare_exchange(asked, now.as_nanos(), order, Ordering::Relaxed);
+        let first = self.asked.compare_exchange(asked, now.as_nanos(), order, Ordering::Relaxed);
         if first.is_ok() {
             self.in_flight.store(true, Ordering::Release);
             self.wanted.notify_one();

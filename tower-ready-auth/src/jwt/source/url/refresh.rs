@@ -36,9 +36,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
         shared.attempts.send_modify(|attempts| *attempts += 1);
 
         let delay = jittered(delay);
-        let stale = memory.last_good.map_or(Duration::MAX, |good| {
-            (good + shared.config.max_stale).since(Instant::now())
-        });
+        let stale = memory
+            .last_good
+            .map_or(Duration::MAX, |good| (good + shared.config.max_stale).since(Instant::now()));
         tokio::select! {
             () = sleep(delay) => {}
             () = shared.wanted.notified() => {}
@@ -56,10 +56,7 @@ async fn attempt(shared: &Shared, memory: &mut Memory) -> Duration {
             None => shared.client.key_url(config).await?,
         };
         // Without a set, the answer that nothing has changed would be of no use.
-        let etag = memory
-            .etag
-            .as_ref()
-            .filter(|_| shared.current.load().is_some());
+        let etag = memory.etag.as_ref().filter(|_| shared.current.load().is_some());
         let fetched = shared.client.keys(&url, etag).await?;
         Ok((url, fetched))
     };
@@ -113,9 +110,7 @@ fn bad(shared: &Shared, memory: &mut Memory, failure: &Failure) -> Duration {
     if memory.last_good.is_some_and(is_old) {
         forget(shared);
     }
-    failure
-        .retry_after
-        .map_or(delay, |wanted| wanted.clamp(delay, 10 * MINUTE))
+    failure.retry_after.map_or(delay, |wanted| wanted.clamp(delay, 10 * MINUTE))
 }
 
 /// Keys that nobody has vouched for in so long may have been withdrawn.
