@@ -55,6 +55,9 @@ fn everything(report: &mut Report) -> Result<(), Failure> {
     for krate in &crates {
         alone(report, krate)?;
     }
+    for krate in crates.iter().filter(|krate| krate.has_models) {
+        models(report, krate)?;
+    }
     docs(report)?;
     deny(report)
 }
@@ -92,6 +95,19 @@ fn alone(report: &mut Report, krate: &Published) -> Result<(), Failure> {
         report.run(cargo(&none))?;
     }
     Ok(())
+}
+
+/// The tests called `explored` run under every order of their threads that loom can think of.
+///
+/// It needs an optimized build, and a target folder of its own: another set of flags would have
+/// all that was built so far built again, twice.
+fn models(report: &mut Report, krate: &Published) -> Result<(), Failure> {
+    let name = &krate.name;
+    let explore =
+        format!("test -p {name} --lib --release --locked --target-dir target/loom explored");
+    let mut explore = cargo(&explore);
+    explore.env("RUSTFLAGS", "--cfg loom");
+    report.run(explore)
 }
 
 fn docs(report: &mut Report) -> Result<(), Failure> {

@@ -15,6 +15,8 @@ pub(crate) struct Published {
     pub(crate) dir: PathBuf,
     /// Whether building with default features differs from building with none.
     pub(crate) has_default_features: bool,
+    /// Whether loom explores its atomics.
+    pub(crate) has_models: bool,
 }
 
 /// The folder of the workspace's manifest.
@@ -43,7 +45,8 @@ pub(crate) fn published() -> Result<Vec<Published>, Failure> {
         };
         if is_published(&manifest) {
             let has_default_features = has_default_features(&manifest);
-            crates.push(Published { name, dir, has_default_features });
+            let has_models = manifest.contains("cfg(loom)");
+            crates.push(Published { name, dir, has_default_features, has_models });
         }
     }
     crates.sort_by(|a, b| a.name.cmp(&b.name));
