@@ -110,6 +110,8 @@
 //! | `tonic` | no | `Principal::of_call`, tonic's peer address; costs tonic with its server |
 //! | `jsonwebtoken` | no | `Key` from jsonwebtoken's keys; costs jsonwebtoken without a backend |
 
+#![cfg_attr(not(test), warn(clippy::expect_used, clippy::unwrap_used))]
+
 mod api_key;
 mod auth;
 mod auth_builder;

@@ -130,10 +130,12 @@ mod builder;
 mod caller;
 #[cfg(feature = "drain")]
 mod drain;
+mod error;
 mod foreign;
 mod future;
 mod json;
 mod layer;
+mod name;
 #[cfg(feature = "utoipa")]
 mod openapi;
 mod pages;

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tower_ready_core::{LocalRejection, grpc::Code, reason_phrase};
 
-use crate::{ProblemType, Value, types};
+use crate::{
+    ProblemType, Value,
+    name::{is_extension, screaming},
+};
 
 /// One occurrence of a problem, ready to be answered in whatever protocol the caller speaks.
 ///
@@ -278,41 +281,6 @@ impl Problem {
     }
 }
 
-/// RFC 9457 §3.2: a letter, then letters, digits and `_`, so that every format can carry the name.
-fn is_extension(name: &str) -> bool {
-    const STANDARD: [&str; 12] = [
-        "type",
-        "title",
-        "status",
-        "detail",
-        "instance",
-        "code",
-        "errors",
-        "request_id",
-        "trace_id",
-        "error_id",
-        "violated-policies",
-        "internal",
-    ];
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    name.len() <= 64
-        && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
-        && name.bytes().all(word)
-        && !STANDARD.contains(&name)
-}
-
-/// `I'm a teapot` → `IM_A_TEAPOT`.
-fn screaming(phrase: &str) -> String {
-    let letters = phrase.chars().filter(|letter| *letter != '\'');
-    letters
-        .map(
-            |letter| {
-                if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' }
-            },
-        )
-        .collect()
-}
-
 /// The public part: title and detail.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -331,41 +299,5 @@ impl fmt::Debug for Problem {
             .field("internal", &self.0.internal)
             .field("source", &self.0.source)
             .finish_non_exhaustive()
-    }
-}
-
-/// What `?` makes of any error: a 500 that shows nothing, with the error as its source.
-///
-/// Behind a [`ProblemLayer`](crate::ProblemLayer) the errors that its registry knows become the
-/// problems that it says.
-impl<E> From<E> for Problem
-where
-    E: Error + Send + Sync + 'static,
-{
-    fn from(error: E) -> Self {
-        Self::new(&types::INTERNAL).source(error)
-    }
-}
-
-/// A problem on its way through code that knows only errors.
-#[derive(Debug)]
-pub(crate) struct ProblemError(pub(crate) Problem);
-
-impl fmt::Display for ProblemError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for ProblemError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-/// A service may fail with a problem; a [`ProblemLayer`](crate::ProblemLayer) outside answers it.
-impl From<Problem> for Box<dyn Error + Send + Sync> {
-    fn from(problem: Problem) -> Self {
-        Box::new(ProblemError(problem))
     }
 }

@@ -5,8 +5,10 @@ use http::{HeaderMap, Response};
 use tower_ready_core::{Protocol, RequestId, TraceId};
 
 use crate::{
-    Caller, Problem, ProblemLayer, ProblemType, ProblemsBuilder, foreign,
-    problem::{Kind, ProblemError},
+    Caller, Problem, ProblemLayer, ProblemType, ProblemsBuilder,
+    error::ProblemError,
+    foreign,
+    problem::Kind,
     render::{Context, DEFAULT_BASE, DEFAULT_DOMAIN, Options},
     types,
 };

@@ -7,7 +7,7 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use tonic::{Code as TonicCode, Status, metadata::MetadataMap};
 use tower_ready_core::grpc::Code;
 
-use crate::{Problem, ProblemDetails, problem::ProblemError, render};
+use crate::{Problem, ProblemDetails, error::ProblemError, render};
 
 impl Problem {
     /// The problem that a status stands for, with its message, metadata and details as they are.

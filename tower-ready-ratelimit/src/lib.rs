@@ -124,6 +124,8 @@
 //! | `client` | no | `client::Pace` for outgoing calls; costs tokio's timer |
 //! | `test-util` | no | the clock is tokio's, so that `tokio::time::pause` rules it |
 
+#![cfg_attr(not(test), warn(clippy::expect_used, clippy::unwrap_used))]
+
 mod after;
 mod answer;
 mod body;
