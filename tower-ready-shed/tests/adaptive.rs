@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    mem,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -84,10 +85,14 @@ async fn the_limit_finds_the_capacity_and_failures_do_not_mislead_it() {
     assert_eq!(bulkhead.limit(), 3, "first it is measured how long an answer needs");
     let service = service(&bulkhead, 10);
     send(&service, 2_000, Duration::from_secs(1)).await;
+    limits.lock().unwrap().clear();
     let good = send(&service, 4_000, Duration::from_secs(1)).await;
     assert!((3_600..=4_100).contains(&good), "{good} of 4000");
-    assert!((10..=20).contains(&bulkhead.limit()), "{bulkhead:?}");
-    assert!(limits.lock().unwrap().contains(&bulkhead.limit()));
+    // In any one moment it may just be measured again, at a random time, with the lowest limit.
+    let mut limits = mem::take(&mut *limits.lock().unwrap());
+    limits.sort_unstable();
+    let median = limits[limits.len() / 2];
+    assert!((10..=20).contains(&median), "{limits:?}");
     assert_eq!(bulkhead.in_flight(), 0);
 }
 
