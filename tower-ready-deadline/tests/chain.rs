@@ -38,7 +38,7 @@ use tower_ready_testing::{
 };
 
 /// What the first caller waits, and each hop keeps for the way.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+const PATIENCE: Duration = Duration::from_secs(3);
 const MARGIN: Duration = Duration::from_millis(40);
 
 /// What was left at each hop.
