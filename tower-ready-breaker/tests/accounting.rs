@@ -69,7 +69,7 @@ fn whatever_is_let_through_by_many_threads_is_counted_once() {
     let counted = it.totals.total() + it.ignored + it.dropped + it.rate_limited + it.stale;
     assert_eq!(counted, admitted, "{it:?}");
     assert_eq!(it.rejected, CALLS - admitted, "{it:?}");
-    assert!(it.generation > 10, "it opened and closed meanwhile: {it:?}");
+    assert!(it.generation > 0, "it opened meanwhile: {it:?}");
 }
 
 // 62; a test of the window in this crate fills a counter to its end.
