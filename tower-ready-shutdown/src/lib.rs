@@ -2,6 +2,14 @@
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
+mod gate;
+mod lifecycle;
+mod phase;
+mod phases;
+mod traffic;
+
+pub use self::{gate::Gate, lifecycle::Lifecycle, phase::Phase, phases::Phases};
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
