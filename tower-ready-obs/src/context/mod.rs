@@ -1,0 +1,195 @@
+//! W3C Trace Context, level 2: read strictly, written exactly.
+
+mod member;
+#[cfg(feature = "opentelemetry")]
+mod propagator;
+mod span_id;
+mod state;
+
+#[cfg(feature = "opentelemetry")]
+pub use self::propagator::TraceContextPropagator;
+pub use self::{
+    span_id::SpanId,
+    state::{InvalidMember, TraceState},
+};
+
+use std::str;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tower_ready_core::TraceId;
+
+use crate::random;
+
+/// The place of a piece of work in a trace: what the headers `traceparent` and `tracestate` say.
+///
+/// Section numbers are those of [W3C Trace Context level 2].
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue};
+/// use tower_ready_obs::TraceContext;
+///
+/// let mut headers = HeaderMap::new();
+/// let value = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// headers.insert("traceparent", HeaderValue::from_static(value));
+///
+/// let caller = TraceContext::extract(&headers).unwrap();
+/// let own = caller.child();
+/// own.inject(&mut headers);
+/// assert_eq!(TraceContext::extract(&headers).unwrap(), own);
+/// assert_eq!(own.trace_id(), caller.trace_id());
+/// assert_ne!(own.span_id(), caller.span_id());
+/// ```
+///
+/// [W3C Trace Context level 2]: https://www.w3.org/TR/trace-context-2/
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceContext {
+    trace_id: TraceId,
+    span_id: SpanId,
+    flags: u8,
+    state: TraceState,
+}
+
+/// §3.2.2.5.1: the caller may have recorded this trace.
+const SAMPLED: u8 = 1;
+
+/// §3.2.2.5.2: at least the seven right-most bytes of the trace id are random.
+const RANDOM: u8 = 2;
+
+/// The length of a `traceparent` of version 00 (§3.2.2).
+pub(crate) const TRACEPARENT_LEN: usize = 55;
+
+impl TraceContext {
+    /// The header that names the trace, the span and the flags.
+    pub const TRACEPARENT: HeaderName = TraceId::HEADER;
+
+    /// The header that carries what tracing systems add.
+    pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+    /// A new trace, with a random id and no state.
+    #[must_use]
+    pub fn root() -> Self {
+        let id = u128::from(random::non_zero()) << 64 | u128::from(random::random());
+        Self {
+            trace_id: TraceId::from(id),
+            span_id: SpanId::generate(),
+            flags: RANDOM,
+            state: TraceState::default(),
+        }
+    }
+
+    /// This span of this trace, whose id is not known to be random.
+    #[must_use]
+    pub const fn new(trace_id: TraceId, span_id: SpanId) -> Self {
+        Self { trace_id, span_id, flags: 0, state: TraceState::empty() }
+    }
+
+    /// Another span of the same trace, with the same flags and state.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { span_id: SpanId::generate(), ..self.clone() }
+    }
+
+    /// The same, sampled or not.
+    #[must_use]
+    pub const fn sampled(mut self, sampled: bool) -> Self {
+        self.flags = if sampled { self.flags | SAMPLED } else { self.flags & !SAMPLED };
+        self
+    }
+
+    /// The same with another state.
+    #[must_use]
+    pub fn with_state(self, state: TraceState) -> Self {
+        Self { state, ..self }
+    }
+
+    /// What these headers say, if it is valid.
+    ///
+    /// `tracestate` is read only where `traceparent` is valid (§4.3); when it is not valid itself, the
+    /// trace goes on without it (§3.3.1.3).
+    #[must_use]
+    pub fn extract(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(Self::TRACEPARENT).iter();
+        let value = values.next()?;
+        // §3.2: there is one such header; of two nobody knows which is meant.
+        if values.next().is_some() {
+            return None;
+        }
+        Some(Self::from_traceparent(value)?.with_state(TraceState::of(headers)))
+    }
+
+    /// What this value of `traceparent` says, if it is valid (§3.2.2).
+    #[must_use]
+    pub fn from_traceparent(value: &HeaderValue) -> Option<Self> {
+        // Core knows the rules, and has seen that all that follows is digits.
+        let trace_id = TraceId::from_value(value)?;
+        let text = str::from_utf8(value.as_bytes().get(..TRACEPARENT_LEN)?).ok()?;
+        let span_id = u64::from_str_radix(text.get(36..52)?, 16).ok()?;
+        let flags = u8::from_str_radix(text.get(53..)?, 16).ok()?;
+        // §3.2.2.5.3: flags that have no meaning yet are set to zero.
+        let flags = flags & (SAMPLED | RANDOM);
+        let state = TraceState::default();
+        Some(Self { trace_id, span_id: SpanId::from_u64(span_id)?, flags, state })
+    }
+
+    /// Puts both headers in place of what was there.
+    pub fn inject(&self, headers: &mut HeaderMap) {
+        headers.insert(Self::TRACEPARENT, self.traceparent());
+        match self.state.header_value() {
+            Some(state) => headers.insert(Self::TRACESTATE, state),
+            // §3.3: an empty header may be sent but should not.
+            None => headers.remove(Self::TRACESTATE),
+        };
+    }
+
+    /// The value of `traceparent`, in version 00 whatever version it was read from (§4.2).
+    #[must_use]
+    pub fn traceparent(&self) -> HeaderValue {
+        let mut text = [0; TRACEPARENT_LEN];
+        self.write_traceparent(&mut text);
+        HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&text))
+            .unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+
+    /// Writes the value of `traceparent`.
+    pub(crate) fn write_traceparent(&self, text: &mut [u8; TRACEPARENT_LEN]) {
+        const FLAGS: [&[u8; 2]; 4] = [b"00", b"01", b"02", b"03"];
+        let (mut trace, mut span) = ([0; 32], [0; 16]);
+        let _ = self.trace_id.encode(&mut trace);
+        let _ = self.span_id.encode(&mut span);
+        text.copy_from_slice(b"00-00000000000000000000000000000000-0000000000000000-00");
+        text[3..35].copy_from_slice(&trace);
+        text[36..52].copy_from_slice(&span);
+        text[53..].copy_from_slice(FLAGS[usize::from(self.flags & (SAMPLED | RANDOM))]);
+    }
+
+    /// The trace.
+    #[must_use]
+    pub const fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
+    /// The span.
+    #[must_use]
+    pub const fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    /// Whether the one who wrote it recorded it.
+    #[must_use]
+    pub const fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// Whether the seven right-most bytes of the trace id are known to be random.
+    #[must_use]
+    pub const fn is_random(&self) -> bool {
+        self.flags & RANDOM != 0
+    }
+
+    /// What tracing systems added.
+    #[must_use]
+    pub const fn state(&self) -> &TraceState {
+        &self.state
+    }
+}
