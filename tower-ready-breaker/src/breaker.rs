@@ -1,15 +1,12 @@
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tower_ready_core::{Instant, Outcome};
 
 use crate::{
-    BreakerBuilder, BreakerLayer, ConfigError, Permit, Rejected, Run, Snapshot, State,
-    circuit::{Circuit, Phase, Refusal, thread},
+    BreakerBuilder, BreakerLayer, Changes, Permit, Rejected, Run, Snapshot, State,
+    circuit::{Circuit, Phase, Refusal},
     keyed::room,
+    pins::{Pins, stripes},
     policy::Policy,
 };
 
@@ -35,25 +32,6 @@ pub struct Breaker {
     pub(crate) pins: Pins,
     /// Which circuit; a breaker with keys has many.
     circuit: u32,
-}
-
-/// The policy and its circuits, behind one pin for each stripe of threads.
-///
-/// All threads of a process would write one counter of references for each call; with a pin of
-/// its own, a thread mostly writes a line that no other touches.
-#[derive(Clone)]
-pub(crate) struct Pins(Arc<[Arc<Pin>]>);
-
-#[repr(align(128))]
-pub(crate) struct Pin {
-    pub(crate) shared: Arc<Shared>,
-}
-
-pub(crate) struct Shared {
-    pub(crate) policy: Policy,
-    /// Each is made when it is first used: a breaker with keys has room for many.
-    circuits: Box<[OnceLock<Box<Circuit>>]>,
-    stripes: usize,
 }
 
 impl Breaker {
@@ -176,63 +154,27 @@ impl Breaker {
         }
     }
 
+    /// Hears of each change of its state from now on: to log them, to show them on a page, to keep
+    /// a worker from fetching what it cannot handle.
+    ///
+    /// ```
+    /// use tower_ready_breaker::{Breaker, State};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let breaker = Breaker::builder("orders-db").build().unwrap();
+    /// let mut changes = breaker.subscribe();
+    /// breaker.force_open();
+    /// assert_eq!(changes.next().await, State::ForcedOpen);
+    /// # });
+    /// ```
+    pub fn subscribe(&self) -> Changes {
+        Changes::of(self.clone())
+    }
+
     /// All that can be known of it.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(self.circuit())
-    }
-
-    /// Lets nothing through, until [`auto`](Self::auto). Calls that are out end as they end, and
-    /// change nothing.
-    pub fn force_open(&self) {
-        self.command(Phase::ForcedOpen);
-    }
-
-    /// Lets everything through and counts it, until [`auto`](Self::auto).
-    pub fn disable(&self) {
-        self.command(Phase::Disabled);
-    }
-
-    /// Lets everything through, and tells once when it would have opened, until
-    /// [`auto`](Self::auto): to try a rule on the traffic of a service before it can do harm.
-    pub fn metrics_only(&self) {
-        self.command(Phase::Watching);
-    }
-
-    /// Ends what [`force_open`](Self::force_open), [`disable`](Self::disable) and
-    /// [`metrics_only`](Self::metrics_only) began: the circuit is closed and starts anew.
-    pub fn auto(&self) {
-        self.command(self.policy().closed());
-    }
-
-    /// Closes the circuit and forgets what it has counted, and how often it has opened.
-    pub fn reset(&self) {
-        self.command(self.policy().closed());
-    }
-
-    /// Tries a closed circuit as if it had been open: a few calls pass until it is known how they
-    /// go. For what another instance has found out, which lowers the bar here and never shuts
-    /// anybody out by itself.
-    pub fn suspect(&self) {
-        if self.circuit().phase() == Phase::Closed {
-            self.command(Phase::HalfOpen);
-        }
-    }
-
-    /// Changes the rules while calls run: takes `failure_rate`, `min_calls`,
-    /// `consecutive_failures`, `slow_calls` and `abandon_after` of a builder, and nothing else.
-    ///
-    /// # Errors
-    ///
-    /// When the builder's settings are wrong; the rules then stay as they were.
-    pub fn set_rules(&self, builder: &BreakerBuilder) -> Result<(), ConfigError> {
-        let (rules, abandon) = builder.rules()?;
-        self.policy().live.set(rules, abandon);
-        Ok(())
-    }
-
-    fn command(&self, phase: Phase) {
-        self.circuit().command(self.policy(), phase, Instant::now());
     }
 
     /// Whether a call would pass, without the clock if that can be.
@@ -245,6 +187,12 @@ impl Breaker {
         }
     }
 
+    /// Another one after each change.
+    pub(crate) fn version(&self) -> (u32, State) {
+        let (generation, phase) = self.circuit().version();
+        (generation, State::of(phase))
+    }
+
     /// The refusal of a call whose service said by itself that it lets nothing through.
     pub(crate) fn refuse(&self) -> Rejected {
         let circuit = self.circuit();
@@ -252,11 +200,6 @@ impl Breaker {
         let wait = self.admits_in().filter(|wait| !wait.is_zero());
         let refusal = Refusal { phase: circuit.phase(), wait: wait.unwrap_or(Refusal::MOMENT) };
         Rejected::new(Arc::clone(self.pins.mine()), refusal)
-    }
-
-    #[cfg(feature = "gate")]
-    pub(crate) fn wake_on_change(&self, waker: &std::task::Waker) {
-        self.circuit().wake_on_change(waker);
     }
 
     /// The inner service failed to get ready.
@@ -268,69 +211,9 @@ impl Breaker {
         &self.pins.shared().policy
     }
 
-    fn circuit(&self) -> &Circuit {
+    pub(crate) fn circuit(&self) -> &Circuit {
         self.pins.shared().circuit(self.circuit)
     }
-}
-
-impl Pins {
-    pub(crate) fn new(
-        policy: Policy,
-        circuits: Box<[OnceLock<Box<Circuit>>]>,
-        pins: usize,
-        stripes: usize,
-    ) -> Self {
-        let shared = Arc::new(Shared { policy, circuits, stripes });
-        let pin = |_| Arc::new(Pin { shared: Arc::clone(&shared) });
-        Self((0..pins.next_power_of_two()).map(pin).collect())
-    }
-
-    #[inline]
-    pub(crate) fn try_acquire(&self, number: u32) -> Result<Permit, Rejected> {
-        let pin = self.mine();
-        let policy = &pin.shared.policy;
-        let circuit = pin.shared.circuit(number);
-        // Who wants to know how long calls take has to know when they began.
-        if policy.live.slow() == 0
-            && let Some(ticket) = circuit.pass()
-        {
-            return Ok(Permit::new(Arc::clone(pin), number, ticket));
-        }
-        Self::ask(pin, number, circuit)
-    }
-
-    fn ask(pin: &Arc<Pin>, number: u32, circuit: &Circuit) -> Result<Permit, Rejected> {
-        match circuit.admit(&pin.shared.policy, Instant::now()) {
-            Ok(ticket) => Ok(Permit::new(Arc::clone(pin), number, ticket)),
-            Err(refusal) => Err(Rejected::new(Arc::clone(pin), refusal)),
-        }
-    }
-
-    /// The pin of this thread.
-    #[inline]
-    pub(crate) fn mine(&self) -> &Arc<Pin> {
-        // Their number is a power of two: a division would cost more than all the rest.
-        &self.0[thread() & (self.0.len() - 1)]
-    }
-
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.0[0].shared
-    }
-}
-
-impl Shared {
-    #[inline]
-    pub(crate) fn circuit(&self, circuit: u32) -> &Circuit {
-        self.circuits[circuit as usize]
-            .get_or_init(|| Box::new(Circuit::new(&self.policy, self.stripes, None)))
-    }
-}
-
-/// Two for each processor: threads are numbered as they come, and two that meet on one stripe pay
-/// for it six times over. A failure sums them all, so there is an end to it.
-pub(crate) fn stripes() -> usize {
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    (2 * threads).next_power_of_two().clamp(4, 16)
 }
 
 impl fmt::Debug for Breaker {

@@ -27,6 +27,8 @@ pub enum ConfigErrorKind {
     SlowRate,
     /// No call would ever be fast.
     SlowThreshold,
+    /// Circuits with keys that were built without slow calls have no room to count them.
+    NoSlowCalls,
     /// The shares would count from no calls at all.
     MinCalls,
     /// No failures in a row are always there.
@@ -90,6 +92,9 @@ impl fmt::Display for ConfigError {
                 "the share of slow_calls is none: use a number above 0 and up to 1, such as 0.8"
             }
             Kind::SlowThreshold => "the threshold of slow_calls is zero: every call would be slow",
+            Kind::NoSlowCalls => {
+                "slow_calls was not set when this breaker with keys was built: set it there"
+            }
             Kind::MinCalls => "min_calls is 0: one failure after a quiet night would open it",
             Kind::Consecutive => {
                 "consecutive_failures is 0: use 1 or more, or leave it out to switch it off"

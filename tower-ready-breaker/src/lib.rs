@@ -149,6 +149,7 @@ mod body;
 mod breaker;
 mod builder;
 mod call;
+mod changes;
 mod circuit;
 mod classify;
 mod error;
@@ -162,7 +163,9 @@ mod guard;
 mod hint;
 mod keyed;
 mod layer;
+mod orders;
 mod permit;
+mod pins;
 mod policy;
 mod rejection;
 mod run;
@@ -180,6 +183,7 @@ pub use self::{
     breaker::Breaker,
     builder::BreakerBuilder,
     call::{CallFuture, CallLayer, CallService},
+    changes::Changes,
     circuit::{Backoff, Counts, Reason},
     classify::{Answer, Classify},
     error::{BreakerError, ConfigError, ConfigErrorKind},

@@ -3,8 +3,8 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 use tower_ready_core::{Instant, Outcome};
 
 use crate::{
-    breaker::Pin,
     circuit::{Circuit, Ticket, Told},
+    pins::Pin,
     policy::Policy,
 };
 

@@ -29,6 +29,8 @@ pub(crate) struct Policy {
     pub(crate) throttle: Option<f64>,
     pub(crate) slow_to_end: bool,
     pub(crate) watch_flights: bool,
+    /// Whether slow calls are counted, now or when the rules change.
+    pub(crate) counts_slow: bool,
     pub(crate) count_rate_limits: bool,
     pub(crate) honour_rate_limits: bool,
     pub(crate) trip: Option<MakeTrip>,

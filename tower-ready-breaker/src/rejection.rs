@@ -8,8 +8,8 @@ use tower_ready_core::{Head, LocalRejection};
 use tower_ready_problem::{Caller, Problem, ProblemType};
 
 use crate::{
-    breaker::Pin,
     circuit::{Phase, Refusal},
+    pins::Pin,
 };
 
 /// 503 and `UNAVAILABLE`: the request was not made, since what it needs has been failing.

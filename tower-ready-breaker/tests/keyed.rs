@@ -201,3 +201,18 @@ fn a_key_that_is_known_costs_no_allocation() {
     };
     assert_eq!(alloc::count(again).count, 0);
 }
+
+/// Whoever chooses keys chooses how much of this is used, up to the capacity.
+#[test]
+fn a_circuit_with_its_key_takes_half_a_kilobyte_at_most() {
+    let keys: Vec<_> = (0..1_000).map(|key| format!("{key:04}.internal.example")).collect();
+    let build = || builder().capacity(keys.len()).build_keyed(by_authority).unwrap();
+    let (breaker, empty) = alloc::counted(build);
+    let used = alloc::count(|| {
+        for key in &keys {
+            breaker.key(key).try_acquire().unwrap().success();
+        }
+    });
+    let each = (empty.bytes + used.bytes) / keys.len() as u64;
+    assert!(each <= 512, "{each} bytes, {} of them in use alone", used.bytes / 1_000);
+}

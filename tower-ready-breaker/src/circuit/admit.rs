@@ -73,9 +73,9 @@ impl Circuit {
                     return Err(Refusal::new(word, Refusal::MOMENT));
                 }
                 Phase::Throttling => {
-                    let factor = policy.throttle.unwrap_or(f64::INFINITY);
                     let generation = word.generation();
-                    if self.throttle.lets_pass(&self.window, generation, factor, now) {
+                    let throttle = self.throttle.as_ref();
+                    if throttle.is_none_or(|it| it.lets_pass(&self.window, generation, now)) {
                         return Ok(ticket);
                     }
                     self.window.add(Kind::Shed, generation, now);
@@ -93,7 +93,9 @@ impl Circuit {
         if done >= 1.0 {
             // The same generation: what was counted so far counts on.
             let closed = Word::new(Phase::Closed, word.generation());
-            let _ = self.exchange(word, closed);
+            if self.exchange(word, closed) {
+                self.wake();
+            }
             return true;
         }
         spread(self.watched.fetch_add(1, Relaxed)) < 0.1 + 0.9 * done

@@ -1,11 +1,11 @@
 //! How a circuit changes its state: in one exchange of its word, under a lock that keeps what goes
 //! with it in step, and told of when the lock is gone.
 
-use std::{fmt, sync::Arc, task::Waker, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tower_ready_core::Instant;
 
-use super::{Circuit, Phase, Reason, Round, Word};
+use super::{Circuit, Phase, Reason, Round, Word, waiting::Waiting};
 use crate::{
     Change, TripPolicy,
     policy::Policy,
@@ -21,17 +21,16 @@ use crate::{
 pub(super) struct Cold {
     pub(super) key: Option<Arc<str>>,
     pub(super) round: Option<Round>,
-    pub(super) last: Duration,
-    /// When it last closed.
-    pub(super) closed: Option<Instant>,
+    /// The last open time, and when it last closed, in nanoseconds.
+    pub(super) last: u64,
+    pub(super) closed: u64,
     pub(super) reason: Option<Reason>,
     /// Whether it was said that it would open.
     pub(super) told: bool,
     /// Whether it is one of those of its group that may be open.
     pub(super) counted: bool,
     pub(super) trip: Option<Box<dyn TripPolicy>>,
-    /// Who waits for the state to change.
-    pub(super) waiting: Vec<Waker>,
+    pub(super) waiting: Waiting,
 }
 
 impl Circuit {
@@ -51,8 +50,14 @@ impl Circuit {
                 self.open(policy, generation, reason, asked, hint, now);
             }
             Phase::Watching => self.would_open(policy, generation, reason),
-            Phase::Throttling => self.throttle.refresh(),
+            Phase::Throttling => self.refresh_throttle(),
             Phase::Open | Phase::ForcedOpen | Phase::Disabled => {}
+        }
+    }
+
+    fn refresh_throttle(&self) {
+        if let Some(throttle) = &self.throttle {
+            throttle.refresh();
         }
     }
 
@@ -79,12 +84,11 @@ impl Circuit {
         if self.word().generation() != generation {
             return;
         }
-        let quiet = |closed: Instant| now.since(closed) >= policy.span.length();
         if self.word().phase() != Phase::HalfOpen {
             if !self.may_open(policy, &mut cold) {
                 return self.spare(policy, generation, cold, reason);
             }
-            if cold.closed.is_none_or(quiet) {
+            if now.since(Instant::from_nanos(cold.closed)) >= policy.span.length() {
                 cold.round = None;
             }
         }
@@ -152,7 +156,7 @@ impl Circuit {
             return;
         };
         cold.leave_group(policy);
-        cold.closed = Some(now);
+        cold.closed = now.as_nanos();
         (cold.reason, cold.told) = (None, false);
         if let Some(trip) = &mut cold.trip {
             trip.closed();
@@ -190,14 +194,14 @@ impl Circuit {
             key: cold.key.take(),
             trip: cold.trip.take(),
             waiting: std::mem::take(&mut cold.waiting),
-            closed: Some(now),
+            closed: now.as_nanos(),
             ..Cold::default()
         };
         if let Some(trip) = &mut cold.trip {
             trip.closed();
         }
         self.consecutive.store(0, Relaxed);
-        self.throttle.refresh();
+        self.refresh_throttle();
         let next = loop {
             let word = self.word();
             let next = word.next(phase);
@@ -218,23 +222,6 @@ impl Circuit {
         policy.tell(key.as_deref(), next.generation(), change);
     }
 
-    /// Wakes this task at the next change.
-    #[cfg(feature = "gate")]
-    pub(crate) fn wake_on_change(&self, waker: &Waker) {
-        let waiting = &mut lock(&self.cold).waiting;
-        if !waiting.iter().any(|other| other.will_wake(waker)) {
-            waiting.push(waker.clone());
-        }
-    }
-
-    /// Wakes who waits, under no lock.
-    pub(super) fn wake(&self) {
-        let waiting = std::mem::take(&mut lock(&self.cold).waiting);
-        for waker in waiting {
-            waker.wake();
-        }
-    }
-
     /// Gives the circuit to another key: calls of the one before tell nothing any more.
     pub(crate) fn reuse(&self, policy: &Policy, key: Arc<str>) {
         let mut cold = lock(&self.cold);
@@ -242,10 +229,13 @@ impl Circuit {
         *cold = Cold {
             key: Some(key),
             trip: policy.trip.as_ref().map(|make| make()),
+            waiting: std::mem::take(&mut cold.waiting),
             ..Cold::default()
         };
         self.consecutive.store(0, Relaxed);
         while self.leave(self.generation(), policy.closed()).is_none() {}
+        drop(cold);
+        self.wake();
     }
 }
 
@@ -262,9 +252,9 @@ impl Cold {
     fn next(&mut self, policy: &Policy) -> Duration {
         let round = self.round.get_or_insert_with(|| policy.times.round());
         if let Some(time) = round.next() {
-            self.last = time;
+            self.last = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         }
-        self.last
+        Duration::from_nanos(self.last)
     }
 }
 

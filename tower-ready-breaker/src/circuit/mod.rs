@@ -9,6 +9,7 @@ mod rules;
 mod settle;
 mod throttle;
 mod times;
+mod waiting;
 mod window;
 mod word;
 
@@ -47,7 +48,7 @@ pub(crate) struct Circuit {
     /// The bucket in which calls in flight were last looked at.
     watched: AtomicU64,
     tally: Tally,
-    throttle: Throttle,
+    throttle: Option<Box<Throttle>>,
     cold: Mutex<Cold>,
 }
 
@@ -96,11 +97,11 @@ impl Circuit {
             word: AtomicU64::new(Word::new(policy.closed(), 0).to_bits()),
             since: AtomicU64::default(),
             leases: (0..policy.probes).map(|_| AtomicU64::default()).collect(),
-            window: Window::new(policy.span, stripes, policy.watch_flights),
+            window: Window::new(policy.span, stripes, policy.kinds(), policy.watch_flights),
             consecutive: AtomicU64::default(),
             watched: AtomicU64::default(),
             tally: Tally::default(),
-            throttle: Throttle::default(),
+            throttle: policy.throttle.map(|factor| Box::new(Throttle::new(factor))),
             cold: Mutex::new(cold),
         }
     }
@@ -144,6 +145,12 @@ impl Circuit {
         self.word().generation()
     }
 
+    /// Another one after each change.
+    pub(crate) fn version(&self) -> (u32, Phase) {
+        let word = self.word();
+        (word.generation(), word.phase())
+    }
+
     pub(crate) fn reason(&self) -> Option<Reason> {
         lock(&self.cold).reason
     }
@@ -176,7 +183,7 @@ impl Circuit {
     }
 
     pub(crate) fn shed_share(&self) -> f64 {
-        self.throttle.share()
+        self.throttle.as_ref().map_or(0.0, |throttle| throttle.share())
     }
 }
 
@@ -214,6 +221,16 @@ impl Policy {
             None => Phase::Closed,
             Some(_) => Phase::Throttling,
         }
+    }
+
+    /// How many kinds of outcomes are counted.
+    const fn kinds(&self) -> usize {
+        let last = match self.throttle {
+            Some(_) => Kind::Shed,
+            None if self.counts_slow => Kind::Slow,
+            None => Kind::Failure,
+        };
+        last.and_those_before()
     }
 }
 

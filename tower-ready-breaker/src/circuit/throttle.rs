@@ -9,8 +9,10 @@ use tower_ready_core::Instant;
 use super::window::{Counts, Window};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Throttle {
+    /// How many times as many calls pass as are accepted.
+    factor: f64,
     /// The share to shed, as the bits of an `f64`.
     share: AtomicU64,
     /// When the share is reckoned anew.
@@ -25,20 +27,24 @@ pub(crate) struct Throttle {
 const SECOND: u64 = 1_000_000_000;
 
 impl Throttle {
+    pub(crate) fn new(factor: f64) -> Self {
+        Self {
+            factor,
+            share: AtomicU64::default(),
+            due: AtomicU64::default(),
+            passed: AtomicU64::default(),
+            turn: AtomicU64::default(),
+        }
+    }
+
     /// Whether a call passes.
-    pub(crate) fn lets_pass(
-        &self,
-        window: &Window,
-        generation: u32,
-        accepts_factor: f64,
-        now: Instant,
-    ) -> bool {
+    pub(crate) fn lets_pass(&self, window: &Window, generation: u32, now: Instant) -> bool {
         let nanos = now.as_nanos();
         if nanos >= self.due.load(Relaxed) {
             // A tenth of a bucket: the sum over the ring is not for every call.
             self.due.store(nanos + window.span().bucket / 10, Relaxed);
             let counts = window.counts(generation, now);
-            self.share.store(to_shed(&counts, accepts_factor).to_bits(), Relaxed);
+            self.share.store(to_shed(&counts, self.factor).to_bits(), Relaxed);
         }
         let share = f64::from_bits(self.share.load(Relaxed));
         if share <= 0.0 || spread(self.turn.fetch_add(1, Relaxed)) >= share {
@@ -85,7 +91,7 @@ mod tests {
         let mut passed = 0;
         for call in 0..100 {
             let now = start + Duration::from_millis(10) * call;
-            let kind = match throttle.lets_pass(window, 0, 2.0, now) {
+            let kind = match throttle.lets_pass(window, 0, now) {
                 false => Kind::Shed,
                 true if accepts => Kind::Success,
                 true => Kind::Failure,
@@ -98,8 +104,8 @@ mod tests {
 
     #[test]
     fn a_dead_backend_gets_a_trickle_and_a_live_one_everything() {
-        let window = Window::new(SPAN, 1, false);
-        let throttle = Throttle::default();
+        let window = Window::new(SPAN, 1, 4, false);
+        let throttle = Throttle::new(2.0);
         let mut now = Instant::from_nanos(1_000 * SECOND);
         let mut run = |accepts: bool| {
             now = now + Duration::from_secs(1);

@@ -10,7 +10,7 @@ use http_body::Body;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
-use crate::{Breaker, BreakerBody, BreakerFuture, service::reject};
+use crate::{Breaker, BreakerBody, BreakerFuture, changes::Waiter, service::reject};
 
 /// The service of a [`GateLayer`](crate::GateLayer).
 ///
@@ -19,7 +19,7 @@ use crate::{Breaker, BreakerBody, BreakerFuture, service::reject};
 /// its next call with a rejection.
 pub struct GateService<S> {
     inner: S,
-    breaker: Breaker,
+    waiter: Waiter,
     /// Until the circuit may be tried. Boxed, since only a circuit that is open needs one.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -27,7 +27,7 @@ pub struct GateService<S> {
 impl<S> GateService<S> {
     /// Guards a service.
     pub const fn new(inner: S, breaker: Breaker) -> Self {
-        Self { inner, breaker, timer: None }
+        Self { inner, waiter: Waiter::new(breaker), timer: None }
     }
 
     /// The inner service.
@@ -49,16 +49,16 @@ impl<S> GateService<S> {
     fn poll_gate(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.timer = None;
-            if self.breaker.lets_pass() {
+            if self.waiter.breaker.lets_pass() {
                 return Poll::Ready(());
             }
-            // First in the list, then another look: else a change between the two is missed.
-            self.breaker.wake_on_change(cx.waker());
-            if self.breaker.lets_pass() {
+            // First on the list, then another look: else a change between the two is missed.
+            self.waiter.wait(cx);
+            if self.waiter.breaker.lets_pass() {
                 return Poll::Ready(());
             }
             // Forced open there is nothing to wait for but an order.
-            let Some(wait) = self.breaker.admits_in() else {
+            let Some(wait) = self.waiter.breaker.admits_in() else {
                 return Poll::Pending;
             };
             let timer = self.timer.insert(Box::pin(sleep(wait)));
@@ -83,14 +83,14 @@ where
         ready!(self.poll_gate(cx));
         let readied = ready!(self.inner.poll_ready(cx));
         if readied.is_err() {
-            self.breaker.fail_unready();
+            self.waiter.breaker.fail_unready();
         }
         Poll::Ready(readied)
     }
 
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        match self.breaker.try_acquire() {
+        match self.waiter.breaker.try_acquire() {
             Ok(permit) => BreakerFuture::call(&mut self.inner, request, permit),
             Err(rejected) => BreakerFuture::answer(reject(&rejected, &request)),
         }
@@ -100,7 +100,7 @@ where
 /// The clone has a timer of its own, when it needs one.
 impl<S: Clone> Clone for GateService<S> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.breaker.clone())
+        Self::new(self.inner.clone(), self.waiter.breaker.clone())
     }
 }
 
@@ -108,7 +108,7 @@ impl<S: fmt::Debug> fmt::Debug for GateService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GateService")
             .field("inner", &self.inner)
-            .field("breaker", &self.breaker)
+            .field("breaker", &self.waiter.breaker)
             .finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ pub(crate) use self::table::room;
 pub use self::{layer::KeyedBreakerLayer, service::KeyedBreakerService};
 use crate::{
     Breaker, Permit, Rejected, Snapshot,
-    breaker::{Pins, stripes},
+    pins::{Pins, stripes},
     policy::Policy,
 };
 

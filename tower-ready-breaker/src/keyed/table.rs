@@ -17,7 +17,7 @@ use std::{
 
 use tower_ready_core::Instant;
 
-use crate::{breaker::Shared, circuit::Circuit};
+use crate::{circuit::Circuit, pins::Shared};
 
 pub(crate) struct Table {
     hasher: RandomState,
