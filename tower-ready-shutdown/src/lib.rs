@@ -3,6 +3,7 @@
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
 mod gate;
+pub mod health;
 mod lifecycle;
 mod phase;
 mod phases;
