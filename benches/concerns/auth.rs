@@ -125,7 +125,9 @@ fn rejections(cases: &mut Cases) {
                 let validation = Validation::new(algorithm);
                 jsonwebtoken::decode::<Value>(black_box(&decoded), &key, &validation).unwrap_err()
             }),
-        )
+        );
+    cases
+        .over("rejection", "a no-op service", call(&request, NoOp))
         .ours("a malformed token, the whole answer", call(&request, ours()))
         .ours("a forged HS256 token, the whole answer", call(&bearer(&forged), ours()))
         .ours("no credentials, the whole answer", call(&anonymous(), ours()));

@@ -8,6 +8,7 @@ use crate::{
     ApiKeys, AuthBuilder, AuthLayer, CredentialKind, Event, EventKind, JwtVerifier, Lookup, OnAuth,
     Principal, Reason, Revocation, TokenError,
     credentials::Credentials,
+    forward::Forward,
     jwt::claimed_issuer,
     rejection::{self, Challenge, Demand},
     throttle::Throttle,
@@ -37,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) sources: Vec<Source>,
     pub(crate) observer: Option<Box<dyn OnAuth>>,
     pub(crate) challenge: Challenge,
+    pub(crate) forward: Vec<Forward>,
 }
 
 /// What becomes of a request.
@@ -162,9 +164,9 @@ impl Auth {
         let fail_open = self.0.fail_open;
         let decide = move |principal, revoked| match revoked {
             Ok(false) => Ok(principal),
-            Ok(true) => Err(Reason::Revoked.into()),
+            Ok(true) => Err(TokenError::whose(Reason::Revoked, &principal)),
             Err(_) if fail_open => Ok(principal),
-            Err(_) => Err(Reason::StoreUnavailable.into()),
+            Err(_) => Err(TokenError::whose(Reason::StoreUnavailable, &principal)),
         };
         match revocation.is_revoked(&principal) {
             Lookup::Ready(revoked) => Lookup::Ready(decide(principal, revoked)),
@@ -196,6 +198,7 @@ impl Auth {
         let mut event = Event::new(kind, head, id.as_ref());
         event.reason = Some(reason);
         event.claim = error.claim_name();
+        event.principal = error.principal();
         event.source = source;
         event.locked_for = lock.or(wait);
         #[cfg(feature = "tracing")]

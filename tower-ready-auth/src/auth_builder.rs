@@ -9,9 +9,10 @@ use http::HeaderName;
 use tower_ready_core::Head;
 
 use crate::{
-    ApiKeys, Auth, ConfigError, ConfigErrorKind, JwtVerifier, OnAuth, Revocation,
+    ApiKeys, Auth, ConfigError, ConfigErrorKind, JwtVerifier, OnAuth, Principal, Revocation,
     auth::{Inner, Source},
     credentials::X_API_KEY,
+    forward::Forward,
     rejection::{Challenge, Scheme, is_quotable},
     throttle::Throttle,
 };
@@ -54,6 +55,7 @@ pub struct AuthBuilder {
     observer: Option<Box<dyn OnAuth>>,
     realm: Option<Box<str>>,
     resource_metadata: Option<Box<str>>,
+    forward: Vec<Forward>,
 }
 
 impl AuthBuilder {
@@ -73,6 +75,7 @@ impl AuthBuilder {
             observer: None,
             realm: None,
             resource_metadata: None,
+            forward: Vec::new(),
         }
         .source(|head| head.extensions().get().map(SocketAddr::ip))
         .source(|head| head.extensions().get().copied())
@@ -122,6 +125,28 @@ impl AuthBuilder {
     /// marked as sensitive.
     pub fn remove_credentials(mut self, remove: bool) -> Self {
         self.remove = remove;
+        self
+    }
+
+    /// Tells who calls in a header of the request, for what stands behind this service. What callers
+    /// put there themselves is taken out of every request, also of one that passes as nobody.
+    /// Default: none.
+    ///
+    /// ```
+    /// # use http::HeaderName;
+    /// # use tower_ready_auth::{ApiKeys, Auth};
+    /// let auth = Auth::builder()
+    ///     .api_keys(ApiKeys::builder("acme", "live").build()?)
+    ///     .forward(HeaderName::from_static("x-user"), |principal| Some(principal.subject().to_owned()))
+    ///     .build()?;
+    /// # Ok::<(), tower_ready_auth::ConfigError>(())
+    /// ```
+    pub fn forward(
+        mut self,
+        header: HeaderName,
+        value: impl Fn(&Principal) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.forward.push(Forward { header, value: Box::new(value) });
         self
     }
 
@@ -241,6 +266,7 @@ impl AuthBuilder {
         let scheme = if self.verifiers.is_empty() { Scheme::ApiKey } else { Scheme::Bearer };
         Auth(Arc::new(Inner {
             verifiers: self.verifiers,
+            forward: self.forward,
             key_header: self.api_keys.is_some().then_some(self.key_header),
             api_keys: self.api_keys,
             optional: self.optional,
@@ -252,11 +278,7 @@ impl AuthBuilder {
             throttle: self.throttle.map(|(failures, period)| Throttle::new(failures, period)),
             sources: self.sources,
             observer: self.observer,
-            challenge: Challenge {
-                scheme,
-                realm: self.realm,
-                resource_metadata: self.resource_metadata,
-            },
+            challenge: Challenge::new(scheme, self.realm, self.resource_metadata),
         }))
     }
 }

@@ -26,17 +26,20 @@ impl<'a> Credentials<'a> {
             Some(name) => one(head.headers(), name)?,
             None => None,
         };
-        let (authorization, key) = match (authorization, key) {
-            (Some(_), Some(_)) => return Err(Reason::SeveralCredentials),
-            (None, None) => return Ok(Self::None),
-            (None, Some(key)) => return token(key.as_bytes()).map(Self::Key),
-            (Some(authorization), None) => (authorization.as_bytes(), head.uri().query()),
-        };
         // RFC 6750 §2: a client uses one method. The query is none of ours, but a token in it says
         // that whoever sent this does not know which of the two it means.
-        if key.is_some_and(has_token) {
+        let has_one = authorization.is_some() || key.is_some();
+        let has_two = authorization.is_some() && key.is_some();
+        if has_two || has_one && head.uri().query().is_some_and(has_token) {
             return Err(Reason::SeveralCredentials);
         }
+        if let Some(key) = key {
+            return token(key.as_bytes()).map(Self::Key);
+        }
+        let Some(authorization) = authorization else {
+            return Ok(Self::None);
+        };
+        let authorization = authorization.as_bytes();
         let space = authorization.iter().position(|byte| *byte == b' ');
         let (scheme, rest) = authorization.split_at(space.unwrap_or(authorization.len()));
         // RFC 9110 §11.1: the scheme is compared without regard to case, and one space follows.
@@ -73,16 +76,9 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a Heade
     Ok(first)
 }
 
-/// RFC 6750 §2.1: `b64token`, and nothing around it.
+/// There has to be something; whoever checks it takes less than a `b64token` (RFC 6750 §2.1).
 fn token(text: &[u8]) -> Result<&[u8], Reason> {
-    // All bytes are looked at, many at a time: a good token is long, and a bad one is rare.
-    let is_plain = text.iter().fold(true, |so_far, byte| {
-        so_far
-            & (byte.is_ascii_alphanumeric()
-                | matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'='))
-    });
-    let is_token = is_plain && !text.is_empty();
-    is_token.then_some(text).ok_or(Reason::MalformedCredentials)
+    if text.is_empty() { Err(Reason::MalformedCredentials) } else { Ok(text) }
 }
 
 /// The name of a scheme is a token; of those that there are, none has more than these.
@@ -140,27 +136,16 @@ mod tests {
             assert_eq!(of("/", &headers), Err(Reason::SeveralCredentials));
         }
         for query in ["/?access_token=x", "/?a=b&access_token=x"] {
-            assert_eq!(of(query, &[bearer]), Err(Reason::SeveralCredentials));
+            for header in [bearer, key] {
+                assert_eq!(of(query, &[header]), Err(Reason::SeveralCredentials));
+            }
         }
         assert!(of("/?no_access_token=x", &[bearer]).is_ok());
     }
 
     #[test]
     fn what_is_not_written_as_credentials_is_refused() {
-        for value in [
-            &b""[..],
-            b"Bearer",
-            b"Bearer ",
-            b"Bearer  x",
-            b"Bearer\tx",
-            b"Bearer x ",
-            b"Bearer x,Bearer y",
-            b"Bearer x y",
-            b"Bearer \"x\"",
-            b"Bearer x\xff",
-            b"Bearer x;y",
-            b" x",
-        ] {
+        for value in [&b""[..], b"Bearer", b"Bearer ", b"Bearer\tx", b" x", b"\"x\" y"] {
             let refused = of("/", &[("authorization", value)]);
             assert!(
                 matches!(refused, Err(Reason::MalformedCredentials | Reason::UnknownScheme)),

@@ -89,6 +89,7 @@ impl<'a> Event<'a> {
                     subject = self.principal.map(Principal::subject),
                     issuer = self.principal.and_then(Principal::issuer),
                     credential_id = self.principal.and_then(Principal::credential_id),
+                    key_id = self.principal.and_then(Principal::key_id),
                     source = self.source.map(tracing::field::display),
                     method = self.method.as_str(),
                     path = self.path,
@@ -109,9 +110,15 @@ impl<'a> Event<'a> {
     }
 }
 
+/// Who calls may choose a path of many kilobytes, and a log should not.
+const MAX_PATH: usize = 256;
+
 fn short(path: &str) -> &str {
-    let end = (0..=256).rev().find(|end| path.is_char_boundary(*end));
-    if path.len() > 256 { &path[..end.unwrap_or(0)] } else { path }
+    if path.len() <= MAX_PATH {
+        return path;
+    }
+    let end = (0..=MAX_PATH).rev().find(|end| path.is_char_boundary(*end));
+    &path[..end.unwrap_or(0)]
 }
 
 impl EventKind {

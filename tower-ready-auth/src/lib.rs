@@ -78,10 +78,11 @@
 //!
 //! Signatures are checked by aws-lc-rs itself, with keys that are prepared once. jsonwebtoken is the
 //! crate that services know, and its provider for aws-lc-rs does the same arithmetic; but it parses
-//! the key, boxes a verifier and reads the header anew for each token, which costs RS256 a fifth
-//! more and HS256 two thirds more than all of our layer does. Its claim validation is not used: it accepts a token
-//! without the issuer or the audience that was set. It stays as the oracle of a test, which shows
-//! that nothing is taken here that it refuses, and as a source of keys (feature `jsonwebtoken`).
+//! the key, boxes a verifier and reads the header anew for each token: RS256 takes it a quarter
+//! longer than all of our layer, and HS256 more than twice as long. Its claim validation is not used: it
+//! accepts a token without the issuer or the audience that was set. It stays as the oracle of a
+//! test, which shows that nothing is taken here that it refuses, and as a source of keys (feature
+//! `jsonwebtoken`).
 //! aws-lc-rs needs a C compiler when it is built, and nothing else.
 //!
 //! # The audit log
@@ -122,6 +123,7 @@ mod error;
 mod event;
 #[cfg(any(feature = "axum", feature = "tonic"))]
 mod extract;
+mod forward;
 mod future;
 mod jwt;
 mod layer;

@@ -34,7 +34,7 @@ pub(crate) struct Inner {
     pub(crate) issuer: Option<Arc<str>>,
     pub(crate) client_id: Option<Box<str>>,
     pub(crate) credential_id: Option<Box<str>>,
-    pub(crate) key_id: Option<Box<str>>,
+    pub(crate) key_id: Option<Arc<str>>,
     pub(crate) scopes: Words,
     pub(crate) roles: Words,
     pub(crate) plan: Option<Box<str>>,
@@ -61,7 +61,7 @@ pub enum CredentialKind {
 ///
 /// They are one text, so that a token's ten scopes cost one allocation.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Words(Box<str>);
+pub struct Words(String);
 
 /// The claims do not fit the type.
 #[derive(Debug)]
@@ -202,17 +202,25 @@ impl Words {
     /// Words in their order; empty ones and those with a zero byte are left out.
     #[expect(single_use_lifetimes, reason = "`impl Trait` wants a name for it")]
     pub(crate) fn of<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
-        let mut text = String::new();
-        for word in words {
-            if word.is_empty() || word.contains(Self::BETWEEN) {
-                continue;
-            }
-            if !text.is_empty() {
-                text.push(Self::BETWEEN);
-            }
-            text.push_str(word);
+        let mut it = Self::default();
+        words.into_iter().for_each(|word| it.add(word));
+        it
+    }
+
+    /// Adds the words of a text with spaces between.
+    pub(crate) fn add_all(&mut self, text: &str) {
+        self.0.reserve(text.len() + 1);
+        text.split(' ').for_each(|word| self.add(word));
+    }
+
+    pub(crate) fn add(&mut self, word: &str) {
+        if word.is_empty() || word.contains(Self::BETWEEN) {
+            return;
         }
-        Self(text.into_boxed_str())
+        if !self.0.is_empty() {
+            self.0.push(Self::BETWEEN);
+        }
+        self.0.push_str(word);
     }
 
     /// Whether a word is among them, exactly.

@@ -15,11 +15,14 @@ use crate::{
 };
 
 /// What every challenge of a service says (RFC 6750 §3, RFC 9728 §5.1).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Challenge {
-    pub(crate) scheme: Scheme,
-    pub(crate) realm: Option<Box<str>>,
-    pub(crate) resource_metadata: Option<Box<str>>,
+    scheme: Scheme,
+    realm: Option<Box<str>>,
+    resource_metadata: Option<Box<str>>,
+    /// Those of the answers that strangers get, written once.
+    missing: HeaderValue,
+    invalid: HeaderValue,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,14 @@ pub(crate) enum Scheme {
     #[default]
     Bearer,
     ApiKey,
+}
+
+const INVALID_TOKEN: &str = "invalid_token";
+
+impl Default for Challenge {
+    fn default() -> Self {
+        Self::new(Scheme::default(), None, None)
+    }
 }
 
 /// What a challenge says of one no.
@@ -39,7 +50,36 @@ pub(crate) struct Demand<'a> {
 }
 
 impl Challenge {
-    pub(crate) fn header(&self, demand: Demand<'_>) -> HeaderValue {
+    pub(crate) fn new(
+        scheme: Scheme,
+        realm: Option<Box<str>>,
+        resource_metadata: Option<Box<str>>,
+    ) -> Self {
+        let empty = HeaderValue::from_static("");
+        let mut it =
+            Self { scheme, realm, resource_metadata, missing: empty.clone(), invalid: empty };
+        it.missing = it.write(Demand::default());
+        it.invalid = it.write(Demand { error: Some(INVALID_TOKEN), ..Demand::default() });
+        it
+    }
+
+    pub(crate) fn with_metadata(self, url: Box<str>) -> Self {
+        Self::new(self.scheme, self.realm, Some(url))
+    }
+
+    fn header(&self, demand: Demand<'_>) -> HeaderValue {
+        match demand {
+            Demand { scope: None, acr_values: None, max_age: None, error: None } => {
+                self.missing.clone()
+            }
+            Demand { scope: None, acr_values: None, max_age: None, error: Some(INVALID_TOKEN) } => {
+                self.invalid.clone()
+            }
+            _ => self.write(demand),
+        }
+    }
+
+    fn write(&self, demand: Demand<'_>) -> HeaderValue {
         let mut text = String::with_capacity(96);
         text.push_str(match self.scheme {
             Scheme::Bearer => "Bearer",
@@ -87,7 +127,7 @@ pub(crate) fn problem(
         Reason::PolicyDenied => (&FORBIDDEN, None),
         Reason::StepUpRequired => (&STEP_UP_REQUIRED, Some("insufficient_user_authentication")),
         Reason::NotAuthenticated => (&common::INTERNAL, None),
-        _ => (&INVALID_CREDENTIALS, Some("invalid_token")),
+        _ => (&INVALID_CREDENTIALS, Some(INVALID_TOKEN)),
     };
     let mut problem = Problem::new(kind).rejected_by(LocalRejection::new("auth", reason.as_str()));
     match reason {

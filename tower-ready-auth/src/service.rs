@@ -99,6 +99,9 @@ where
 
 /// Puts into a request who sent it, in place of what an outer layer may have found out.
 pub(crate) fn admit<B>(auth: &Auth, request: &mut Request<B>, principal: Option<Principal>) {
+    for forward in &auth.0.forward {
+        forward.apply(request.headers_mut(), principal.as_ref());
+    }
     let extensions = request.extensions_mut();
     match principal {
         Some(principal) => {

@@ -126,16 +126,13 @@ impl Inner {
         let record = record.ok_or(Reason::BadKey)?;
         // What follows is told to whoever has the secret alone.
         let now = self.clock.now();
-        if record.is_over(now) {
-            return Err(Reason::Expired.into());
-        }
-        if record.is_early(now) {
-            return Err(Reason::NotYetValid.into());
-        }
-        if !record.may_come_from(source) {
-            return Err(Reason::WrongAddress.into());
-        }
-        Ok(record.principal().clone())
+        let reason = match () {
+            () if record.is_over(now) => Reason::Expired,
+            () if record.is_early(now) => Reason::NotYetValid,
+            () if !record.may_come_from(source) => Reason::WrongAddress,
+            () => return Ok(record.principal().clone()),
+        };
+        Err(TokenError::whose(reason, record.principal()))
     }
 }
 

@@ -217,10 +217,13 @@ impl JwtVerifierBuilder {
             return error(ConfigErrorKind::NoKeys);
         };
         let rules = self.rules;
-        if rules.issuers.is_empty() && !self.any_issuer {
+        // An empty name is one that was to come from a setting, and did not.
+        let no_issuer = rules.issuers.is_empty() && !self.any_issuer;
+        if no_issuer || rules.issuers.iter().any(|name| name.is_empty()) {
             return error(ConfigErrorKind::NoIssuer);
         }
-        if rules.audiences.is_empty() && !self.any_audience {
+        let no_audience = rules.audiences.is_empty() && !self.any_audience;
+        if no_audience || rules.audiences.iter().any(|name| name.is_empty()) {
             return error(ConfigErrorKind::NoAudience);
         }
         if rules.leeway > MAX_LEEWAY {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use quick_cache::sync;
+use quick_cache::{Weighter, sync};
 
 use super::claims::Window;
 use crate::{Principal, digest::sha256, time::Millis};
@@ -19,7 +19,13 @@ const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// Never a part of the token and never a shorter hash: both have made one caller out of two before.
 /// Only good tokens are kept, so nobody can fill it with others, and each hit is checked again for
 /// all that may have changed: the time, the keys, and outside of here revocation and policies.
-pub(super) struct Cache(sync::Cache<[u8; 32], Checked, quick_cache::UnitWeighter, ByDigest>);
+pub(super) struct Cache(sync::Cache<[u8; 32], Checked, BySize, ByDigest>);
+
+/// A token of ordinary size counts as one, a larger one as several.
+#[derive(Clone, Copy, Debug)]
+struct BySize;
+
+const ORDINARY: usize = 2 * 1_024;
 
 #[derive(Clone)]
 pub(super) struct Checked {
@@ -35,7 +41,7 @@ impl Cache {
         Self(sync::Cache::with(
             entries,
             weight,
-            quick_cache::UnitWeighter,
+            BySize,
             ByDigest,
             sync::DefaultLifecycle::default(),
         ))
@@ -62,6 +68,12 @@ impl Cache {
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+impl Weighter<[u8; 32], Checked> for BySize {
+    fn weight(&self, _: &[u8; 32], checked: &Checked) -> u64 {
+        1 + (checked.principal.inner().payload.len() / ORDINARY) as u64
     }
 }
 

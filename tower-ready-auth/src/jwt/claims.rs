@@ -72,6 +72,46 @@ pub(crate) struct Window {
     expires: Millis,
 }
 
+/// The claims that are looked at in every token, found in one pass.
+#[derive(Default)]
+struct Known<'a> {
+    iss: Option<&'a Json<'a>>,
+    sub: Option<&'a Json<'a>>,
+    exp: Option<&'a Json<'a>>,
+    nbf: Option<&'a Json<'a>>,
+    iat: Option<&'a Json<'a>>,
+    jti: Option<&'a Json<'a>>,
+    client_id: Option<&'a Json<'a>>,
+    azp: Option<&'a Json<'a>>,
+    appid: Option<&'a Json<'a>>,
+    acr: Option<&'a Json<'a>>,
+    auth_time: Option<&'a Json<'a>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(claims: &'a Object<'a>) -> Self {
+        let mut it = Self::default();
+        for (name, claim) in claims.iter() {
+            let place = match name {
+                "iss" => &mut it.iss,
+                "sub" => &mut it.sub,
+                "exp" => &mut it.exp,
+                "nbf" => &mut it.nbf,
+                "iat" => &mut it.iat,
+                "jti" => &mut it.jti,
+                "client_id" => &mut it.client_id,
+                "azp" => &mut it.azp,
+                "appid" => &mut it.appid,
+                "acr" => &mut it.acr,
+                "auth_time" => &mut it.auth_time,
+                _ => continue,
+            };
+            *place = Some(claim);
+        }
+        it
+    }
+}
+
 impl Rules {
     /// The claims as a principal, if they keep the rules.
     pub(crate) fn check(
@@ -79,15 +119,16 @@ impl Rules {
         claims: &Object<'_>,
         now: Millis,
     ) -> Result<(Inner, Window), TokenError> {
+        let known = Known::of(claims);
         let window = Window {
-            not_before: date(claims, "nbf")?,
-            issued: date(claims, "iat")?,
-            expires: date(claims, "exp")?.ok_or_else(|| missing("exp"))?,
+            not_before: date(known.nbf, "nbf")?,
+            issued: date(known.iat, "iat")?,
+            expires: date(known.exp, "exp")?.ok_or_else(|| missing("exp"))?,
         };
-        let issuer = self.issuer(claims)?;
+        let issuer = self.issuer(&known)?;
         self.check_audience(claims)?;
         self.check_times(&window, now)?;
-        let subject = text(claims, "sub")?;
+        let subject = text(known.sub, "sub")?;
         if subject.is_none() && self.subject_is_required {
             return Err(missing("sub"));
         }
@@ -106,16 +147,16 @@ impl Rules {
             kind: CredentialKind::Jwt,
             subject: subject.unwrap_or_default().into(),
             issuer,
-            client_id: self.client(claims)?.map(Box::from),
-            credential_id: text(claims, "jti")?.map(Box::from),
+            client_id: self.client(&known)?.map(Box::from),
+            credential_id: text(known.jti, "jti")?.map(Box::from),
             key_id: None,
             scopes: words(claims, &self.scopes)?,
             roles: words(claims, &self.roles)?,
             plan: None,
             expires: Some(window.expires),
             issued: window.issued,
-            auth_time: date(claims, "auth_time")?,
-            acr: text(claims, "acr")?.map(Box::from),
+            auth_time: date(known.auth_time, "auth_time")?,
+            acr: text(known.acr, "acr")?.map(Box::from),
             payload: Vec::new(),
             typed: None,
         };
@@ -149,8 +190,8 @@ impl Rules {
     }
 
     /// RFC 7519 §4.1.1: one text, compared exactly.
-    fn issuer(&self, claims: &Object<'_>) -> Result<Option<Arc<str>>, TokenError> {
-        let issuer = text(claims, "iss")?;
+    fn issuer(&self, known: &Known<'_>) -> Result<Option<Arc<str>>, TokenError> {
+        let issuer = text(known.iss, "iss")?;
         if self.issuers.is_empty() {
             return Ok(issuer.map(Arc::from));
         }
@@ -177,10 +218,11 @@ impl Rules {
     }
 
     /// The client, under the first of its names. All that are there must agree.
-    fn client<'a>(&self, claims: &'a Object<'_>) -> Result<Option<&'a str>, TokenError> {
+    fn client<'a>(&self, known: &Known<'a>) -> Result<Option<&'a str>, TokenError> {
         let mut client = None;
-        for name in ["client_id", "azp", "appid"] {
-            let Some(found) = text(claims, name)? else {
+        let names = [("client_id", known.client_id), ("azp", known.azp), ("appid", known.appid)];
+        for (name, claim) in names {
+            let Some(found) = text(claim, name)? else {
                 continue;
             };
             if client.is_some_and(|client| client != found) {
@@ -203,7 +245,7 @@ impl Rules {
 pub(crate) fn claimed_issuer(token: &[u8]) -> Result<Option<Box<str>>, TokenError> {
     let payload = Compact::split(token, LONGEST)?.decode_payload()?;
     let claims = Object::parse(&payload).ok_or(Reason::MalformedToken)?;
-    Ok(text(&claims, "iss")?.map(Box::from))
+    Ok(text(claims.get("iss"), "iss")?.map(Box::from))
 }
 
 fn missing(name: impl Into<Cow<'static, str>>) -> TokenError {
@@ -211,8 +253,11 @@ fn missing(name: impl Into<Cow<'static, str>>) -> TokenError {
 }
 
 /// A claim that is a text and not empty, or not there.
-fn text<'a>(claims: &'a Object<'_>, name: &'static str) -> Result<Option<&'a str>, TokenError> {
-    match claims.get(name) {
+fn text<'a>(
+    claim: Option<&'a Json<'_>>,
+    name: &'static str,
+) -> Result<Option<&'a str>, TokenError> {
+    match claim {
         None => Ok(None),
         Some(Json::Text(text)) if !text.is_empty() => Ok(Some(text)),
         Some(_) => Err(TokenError::claim(Reason::BadClaim, name)),
@@ -220,9 +265,9 @@ fn text<'a>(claims: &'a Object<'_>, name: &'static str) -> Result<Option<&'a str
 }
 
 /// A `NumericDate` (RFC 7519 §2): seconds, with or without a fraction.
-fn date(claims: &Object<'_>, name: &'static str) -> Result<Option<Millis>, TokenError> {
+fn date(claim: Option<&Json<'_>>, name: &'static str) -> Result<Option<Millis>, TokenError> {
     let bad = TokenError::claim(Reason::BadClaim, name);
-    match claims.get(name) {
+    match claim {
         None => Ok(None),
         Some(Json::Integer(seconds)) => match i64::try_from(*seconds) {
             Ok(seconds @ 0..=LAST_DATE) => Ok(Some(Millis(seconds * 1_000))),
@@ -237,14 +282,16 @@ fn date(claims: &Object<'_>, name: &'static str) -> Result<Option<Millis>, Token
 
 /// The words at some paths: one text with spaces between (RFC 8693 §4.2), or an array of texts.
 fn words(claims: &Object<'_>, paths: &[Path]) -> Result<Words, TokenError> {
-    let mut found = Vec::new();
+    let mut words = Words::default();
     for path in paths {
         let bad = || TokenError::claim(Reason::BadClaim, path.join("."));
         match claims.at(path) {
             None | Some(Json::Null) => {}
-            Some(Json::Text(text)) => found.extend(text.split(' ')),
-            Some(several) => found.extend(several.as_texts().ok_or_else(bad)?),
+            Some(Json::Text(text)) => words.add_all(text),
+            Some(several) => {
+                several.as_texts().ok_or_else(bad)?.for_each(|word| words.add(word));
+            }
         }
     }
-    Ok(Words::of(found))
+    Ok(words)
 }

@@ -1,5 +1,7 @@
 //! The compact form of a signed token (RFC 7515 §7.1): three parts of base64url and two dots.
 
+use memchr::{memchr, memrchr};
+
 use super::{TokenError, base64url};
 use crate::Reason;
 
@@ -26,38 +28,28 @@ pub(crate) struct Room {
 }
 
 impl<'a> Compact<'a> {
-    /// Whether a token has the length and the dots of one, which takes one look at its bytes, many
-    /// at a time.
-    pub(crate) fn check_shape(token: &[u8], max: usize) -> Result<(), TokenError> {
+    /// Splits a token, without a copy. What has not the length and the two dots of one is found out
+    /// by one look at its bytes, many at a time.
+    pub(crate) fn split(token: &'a [u8], max: usize) -> Result<Self, TokenError> {
         if token.len() > max {
             return Err(Reason::TooLong.into());
         }
-        // Five parts would be an encrypted one.
-        let dots = token.iter().filter(|byte| **byte == b'.').count();
-        (dots == 2).then_some(()).ok_or_else(|| Reason::MalformedToken.into())
-    }
-
-    /// Splits a token, without a copy.
-    pub(crate) fn split(token: &'a [u8], max: usize) -> Result<Self, TokenError> {
-        Self::check_shape(token, max)?;
-        let is_dot = |byte: &u8| *byte == b'.';
-        let (Some(first), Some(second)) =
-            (token.iter().position(is_dot), token.iter().rposition(is_dot))
-        else {
-            return Err(Reason::MalformedToken.into());
-        };
+        let malformed = || TokenError::from(Reason::MalformedToken);
+        let first = memchr(b'.', token).ok_or_else(malformed)?;
+        let second = memrchr(b'.', token).filter(|second| *second > first).ok_or_else(malformed)?;
         let it = Self {
             header: &token[..first],
             payload: &token[first + 1..second],
             signature: &token[second + 1..],
             signed: &token[..second],
         };
+        // Five parts would be an encrypted one. RFC 7515 §5.2: an unsigned one has an empty
+        // signature, and is none of ours.
+        if memchr(b'.', it.payload).is_some() || it.header.is_empty() || it.signature.is_empty() {
+            return Err(malformed());
+        }
         if it.header.len() > MAX_HEADER || it.signature.len() > MAX_SIGNATURE / 3 * 4 + 4 {
             return Err(Reason::TooLong.into());
-        }
-        // RFC 7515 §5.2: an unsigned token has an empty signature, and is none of ours.
-        if it.header.is_empty() || it.signature.is_empty() {
-            return Err(Reason::MalformedToken.into());
         }
         Ok(it)
     }

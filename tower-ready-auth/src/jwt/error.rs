@@ -1,21 +1,27 @@
 use std::{borrow::Cow, error::Error, fmt};
 
-use crate::Reason;
+use crate::{Principal, Reason};
 
-/// Why a token was refused.
-#[derive(Clone, PartialEq, Eq)]
+/// Why a token or an API key was refused.
+#[derive(Clone)]
 pub struct TokenError {
     reason: Reason,
     claim: Option<Cow<'static, str>>,
+    principal: Option<Principal>,
 }
 
 impl TokenError {
     pub(crate) const fn new(reason: Reason) -> Self {
-        Self { reason, claim: None }
+        Self { reason, claim: None, principal: None }
     }
 
     pub(crate) fn claim(reason: Reason, name: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, claim: Some(name.into()) }
+        Self { reason, claim: Some(name.into()), principal: None }
+    }
+
+    /// Names whose credentials they are, for the audit.
+    pub(crate) fn whose(reason: Reason, principal: &Principal) -> Self {
+        Self { reason, claim: None, principal: Some(principal.clone()) }
     }
 
     /// The reason.
@@ -29,7 +35,22 @@ impl TokenError {
     pub fn claim_name(&self) -> Option<&str> {
         self.claim.as_deref()
     }
+
+    /// Whose credentials they are, where they are genuine and refused all the same: revoked, or an
+    /// API key out of its time or its place.
+    #[must_use]
+    pub const fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
 }
+
+impl PartialEq for TokenError {
+    fn eq(&self, other: &Self) -> bool {
+        (self.reason, &self.claim) == (other.reason, &other.claim)
+    }
+}
+
+impl Eq for TokenError {}
 
 impl From<Reason> for TokenError {
     fn from(reason: Reason) -> Self {

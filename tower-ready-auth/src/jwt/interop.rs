@@ -6,7 +6,7 @@ use super::{
     Algorithm, Key, KeyError,
     algorithm::Family,
     der::{Rsa, without_leading_zeros},
-    key::check_ed25519,
+    weak::check_ed25519,
 };
 
 /// A JWK as jsonwebtoken has it, under the rules of [`Key::jwk`].

@@ -32,7 +32,9 @@ impl<'a> Json<'a> {
     /// serde_json refuses what RFC 8259 does not allow, invalid UTF-8 and a byte order mark; a name
     /// twice in one object and depth beyond the bound are refused here.
     pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
-        let mut parser = serde_json::Deserializer::from_slice(text);
+        // Once for all of it is cheaper than once for each text in it.
+        let text = std::str::from_utf8(text).ok()?;
+        let mut parser = serde_json::Deserializer::from_str(text);
         let value = Strict { depth: 0 }.deserialize(&mut parser).ok()?;
         parser.end().ok()?;
         Some(value)
@@ -76,6 +78,10 @@ impl<'a> Object<'a> {
             Json::Object(object) => Some(object),
             _ => None,
         }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
+        self.0.iter().map(|it| (&*it.0, &it.1))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {

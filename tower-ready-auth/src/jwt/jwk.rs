@@ -6,7 +6,7 @@ use super::{
     base64url,
     der::{Rsa, without_leading_zeros},
     json::{Json, Object},
-    key::check_ed25519,
+    weak::check_ed25519,
 };
 
 pub(super) fn parse(json: &[u8]) -> Result<Key, KeyError> {

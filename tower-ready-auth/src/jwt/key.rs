@@ -1,11 +1,11 @@
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, sync::Arc};
 
 use aws_lc_rs::{
     hmac,
     signature::{self, ParsedPublicKey, VerificationAlgorithm},
 };
 
-use super::{Algorithm, algorithm::Family, der::Rsa, jwk, pem};
+use super::{Algorithm, algorithm::Family, der::Rsa, jwk, pem, weak};
 
 /// A key that checks signatures, prepared once.
 ///
@@ -18,7 +18,8 @@ use super::{Algorithm, algorithm::Family, der::Rsa, jwk, pem};
 /// # Ok::<(), tower_ready_auth::KeyError>(())
 /// ```
 pub struct Key {
-    id: Option<Box<str>>,
+    /// Counted, since each principal holds it.
+    id: Option<Arc<str>>,
     prepared: Vec<(Algorithm, Prepared)>,
     /// The public members of the key, or a digest of the secret: what tells it from another.
     identity: [u8; 32],
@@ -44,10 +45,11 @@ pub enum KeyError {
     WrongKind,
     /// A secret that is shorter than the hash (RFC 7518 §3.2).
     ShortSecret,
-    /// A secret that is PEM: a public key taken for a secret lets everybody sign.
-    PemAsSecret,
-    /// An RSA key of fewer than 2048 bits (RFC 7518 §3.3) or more than 8192, or with an exponent
-    /// that is even or below 3.
+    /// A secret that is a public key, in PEM or DER or as a JWK: taken for a secret, it lets everybody
+    /// sign.
+    PublicAsSecret,
+    /// An RSA key of fewer than 2048 bits (RFC 7518 §3.3) or more than 8192, with an exponent that
+    /// is even or below 3, or with a modulus of the form that CVE-2017-15361 breaks.
     WeakRsa,
     /// An Ed25519 key of small order, for which anybody can sign.
     WeakEd25519,
@@ -69,11 +71,8 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// When it is shorter, when it is PEM, or when the algorithm is none with a secret.
+    /// When it is shorter, when it is a public key, or when the algorithm is none with a secret.
     pub fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
-        if pem::is_meant(secret) {
-            return Err(KeyError::PemAsSecret);
-        }
         Self::from_secret(&[algorithm], secret)
     }
 
@@ -95,10 +94,10 @@ impl Key {
             ("PUBLIC KEY", Family::Ed25519) => {
                 // The last 32 bytes are the key (RFC 8410 §4).
                 let raw = der.last_chunk().ok_or(KeyError::Malformed)?;
-                check_ed25519(raw)?;
+                weak::check_ed25519(raw)?;
                 Self::from_public(&[algorithm], &der, KeyError::WrongKind)
             }
-            (_, Family::Hmac) => Err(KeyError::PemAsSecret),
+            (_, Family::Hmac) => Err(KeyError::PublicAsSecret),
             _ => Err(KeyError::Unknown),
         }
     }
@@ -117,7 +116,7 @@ impl Key {
 
     /// The id by which tokens name it. Default: none, which a token with any id may mean.
     #[must_use]
-    pub fn id(mut self, id: impl Into<Box<str>>) -> Self {
+    pub fn id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.id = Some(id.into());
         self
     }
@@ -126,6 +125,10 @@ impl Key {
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    pub(crate) fn shared_id(&self) -> Option<Arc<str>> {
+        self.id.clone()
     }
 
     /// The algorithms it is for.
@@ -155,6 +158,9 @@ impl Key {
     }
 
     pub(super) fn from_secret(algorithms: &[Algorithm], secret: &[u8]) -> Result<Self, KeyError> {
+        if weak::is_public(secret) {
+            return Err(KeyError::PublicAsSecret);
+        }
         let mut prepared = Vec::new();
         let mut problem = KeyError::WrongKind;
         for algorithm in algorithms {
@@ -177,13 +183,7 @@ impl Key {
     }
 
     pub(super) fn from_rsa(algorithms: &[Algorithm], rsa: Rsa<'_>) -> Result<Self, KeyError> {
-        let is_odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
-        let exponent = rsa.exponent;
-        // An exponent of 1 makes every message its own signature; aws-lc takes at most 33 bits.
-        let exponent_is_good = is_odd(exponent) && exponent != [1] && exponent.len() <= 4;
-        if !matches!(rsa.bits(), 2048..=8192) || !is_odd(rsa.modulus) || !exponent_is_good {
-            return Err(KeyError::WeakRsa);
-        }
+        weak::check_rsa(&rsa)?;
         Self::from_public(algorithms, &rsa.to_der(), KeyError::Malformed)
     }
 
@@ -223,40 +223,6 @@ fn public(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
     })
 }
 
-/// Refuses the points of small order, in each way they can be written: with such a key, a
-/// signature exists that fits every message (RFC 8032 §5.1.7 leaves that to the verifier).
-pub(super) fn check_ed25519(key: &[u8; 32]) -> Result<(), KeyError> {
-    const fn edge(low: u8, high: u8) -> [u8; 32] {
-        let mut point = [0xff; 32];
-        point[0] = low;
-        point[31] = high;
-        point
-    }
-    const ONE: [u8; 32] = {
-        let mut point = [0; 32];
-        point[0] = 1;
-        point
-    };
-    const ORDER_8: [u8; 32] = [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
-        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
-        0xfc, 0x05,
-    ];
-    const ORDER_8_TOO: [u8; 32] = [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
-        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
-        0x03, 0x7a,
-    ];
-    const SMALL: [[u8; 32]; 7] =
-        [[0; 32], ONE, ORDER_8, ORDER_8_TOO, edge(0xec, 0x7f), edge(0xed, 0x7f), edge(0xee, 0x7f)];
-    let mut point = *key;
-    point[31] &= 0x7f; // the sign
-    if SMALL.contains(&point) {
-        return Err(KeyError::WeakEd25519);
-    }
-    Ok(())
-}
-
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
@@ -284,8 +250,9 @@ impl fmt::Display for KeyError {
                 "the secret is shorter than the hash: use at least 32 random bytes for HS256, 48 \
                  for HS384, 64 for HS512"
             }
-            Self::PemAsSecret => {
-                "the secret is PEM, which may be public: use Key::pem with the algorithm of the key"
+            Self::PublicAsSecret => {
+                "the secret is a public key, with which everybody could sign: use Key::pem or \
+                 Key::jwk with the algorithm of the key"
             }
             Self::WeakRsa => {
                 "the RSA key is weak or too long: use 2048 to 8192 bits and the exponent 65537"

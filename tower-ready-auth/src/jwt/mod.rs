@@ -21,6 +21,7 @@ mod source;
 mod token_type;
 mod verifier;
 mod verify;
+mod weak;
 
 pub(crate) use self::claims::claimed_issuer;
 #[cfg(feature = "jwks-http")]

@@ -136,27 +136,31 @@ impl Inner {
         token: &[u8],
     ) -> Result<Principal, TokenError> {
         // Shape first: what is no token at all costs no digest and no look at the clock.
-        Compact::check_shape(token, self.max_len)?;
+        let compact = Compact::split(token, self.max_len)?;
         let snapshot = snapshot.as_deref().ok_or(Reason::KeysUnavailable)?;
         let now = self.clock.now();
         let cache = self.cache.as_ref().filter(|_| !snapshot.keys.is_all_secret());
         let Some(cache) = cache else {
-            return Ok(self.check(snapshot, token, now)?.principal);
+            return Ok(self.check(snapshot, &compact, now)?.principal);
         };
         let key = Cache::key(token);
         if let Some(checked) = cache.get(&key, snapshot.generation, now) {
             self.rules.check_times(&checked.window, now)?;
             return Ok(checked.principal);
         }
-        let checked = self.check(snapshot, token, now)?;
+        let checked = self.check(snapshot, &compact, now)?;
         let principal = checked.principal.clone();
         cache.insert(key, checked);
         Ok(principal)
     }
 
-    fn check(&self, snapshot: &Snapshot, token: &[u8], now: Millis) -> Result<Checked, TokenError> {
-        let compact = Compact::split(token, self.max_len)?;
-        let (key, is_access_token) = self.check_signature(snapshot, &compact)?;
+    fn check(
+        &self,
+        snapshot: &Snapshot,
+        compact: &Compact<'_>,
+        now: Millis,
+    ) -> Result<Checked, TokenError> {
+        let (key, is_access_token) = self.check_signature(snapshot, compact)?;
         let payload = compact.decode_payload()?;
         let claims = Object::parse(&payload).ok_or(Reason::MalformedToken)?;
         let (mut principal, window) = self.rules.check(&claims, now)?;
@@ -169,7 +173,7 @@ impl Inner {
             principal.typed = Some(read(&payload).ok_or(Reason::ClaimsMismatch)?);
         }
         // The id that the set gives the key; a header may hold any for a key without one.
-        principal.key_id = key.key_id().map(Box::from);
+        principal.key_id = key.shared_id();
         principal.payload = payload;
         Ok(Checked {
             principal: Principal::new(principal),

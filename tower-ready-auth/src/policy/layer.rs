@@ -62,7 +62,7 @@ impl PolicyLayer {
     /// that a header cannot carry is left out. Default: nowhere.
     pub fn resource_metadata(self, url: impl Into<Box<str>>) -> Self {
         let mut inner = self.into_inner();
-        inner.challenge.resource_metadata = Some(url.into());
+        inner.challenge = inner.challenge.with_metadata(url.into());
         Self(Arc::new(inner))
     }
 

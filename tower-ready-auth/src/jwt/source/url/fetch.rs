@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Request, StatusCode, Uri,
-    header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, RETRY_AFTER, USER_AGENT},
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, USER_AGENT},
 };
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -125,6 +125,9 @@ impl Client {
                 retry_after: seconds(parts.headers.get(RETRY_AFTER)),
             });
         }
+        if !unchanged && !may_be_json(&parts.headers) {
+            return Err("the answer is no JSON by its type".to_owned().into());
+        }
         let body = Limited::new(body, self.max_len).collect().await;
         let body = body.map_err(|error| error.to_string())?.to_bytes();
         let head = Head { status: parts.status, map: parts.headers };
@@ -135,6 +138,18 @@ impl Client {
 struct Head {
     status: StatusCode,
     map: HeaderMap,
+}
+
+/// Whether an answer may be a set by its type. A page or an image is none, whatever is in it: others
+/// than the issuer may be able to put such on its host. Plain files are served as text or bytes.
+fn may_be_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let plain = ["application/json", "application/octet-stream", "text/plain", "text/json"];
+    kind.ends_with("+json") || plain.contains(&&*kind)
 }
 
 /// `max-age` of RFC 9111 §5.2.2.1.
@@ -166,4 +181,36 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_page_is_no_set() {
+        assert!(may_be_json(&HeaderMap::new()));
+        for kind in ["application/json; charset=utf-8", "application/jwk-set+json", "text/PLAIN"] {
+            assert!(may_be_json(&with("content-type", kind)), "{kind}");
+        }
+        for kind in ["text/html", "text/html; x=application/json", "image/png", "", "json"] {
+            assert!(!may_be_json(&with("content-type", kind)), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_age_is_read_among_other_directives() {
+        let age = |value: &str| max_age(&with("cache-control", value)).map(|age| age.as_secs());
+        assert_eq!(age("public, Max-Age=300, must-revalidate"), Some(300));
+        assert_eq!(age("max-age=\"60\""), Some(60));
+        for value in ["no-store", "max-age", "max-age=", "max-age=-1", "s-maxage=7", "xmax-age=7"] {
+            assert_eq!(age(value), None, "{value}");
+        }
+        assert_eq!(seconds(Some(&HeaderValue::from_static("120"))), Some(Duration::from_secs(120)));
+        assert_eq!(seconds(Some(&HeaderValue::from_static("soon"))), None);
+    }
 }
