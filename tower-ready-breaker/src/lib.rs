@@ -167,6 +167,7 @@ mod orders;
 mod permit;
 mod pins;
 mod policy;
+mod registry;
 mod rejection;
 mod run;
 mod service;
@@ -192,6 +193,7 @@ pub use self::{
     keyed::{KeyedBreaker, KeyedBreakerLayer, KeyedBreakerService, by_authority, by_route},
     layer::BreakerLayer,
     permit::Permit,
+    registry::{AdminService, Listed, Registry},
     rejection::{CIRCUIT_OPEN, Fallback, Rejected, RejectedKind},
     run::Run,
     service::BreakerService,

@@ -113,6 +113,18 @@ impl KeyedBreaker {
         circuits.filter_map(|circuit| Some((circuit.key()?, Snapshot::of(circuit)))).collect()
     }
 
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.pins.shared().policy.name
+    }
+
+    /// Every circuit that is in use.
+    pub(crate) fn circuits(&self) -> impl Iterator<Item = Breaker> {
+        let circuits = 0..self.keys.table.len();
+        circuits.map(|circuit| Breaker::of(self.pins.clone(), circuit))
+    }
+
     /// Asks for the call of a request.
     pub(crate) fn try_acquire(&self, head: &Head<'_>) -> Result<Permit, Rejected> {
         let table = &self.keys.table;
@@ -153,7 +165,7 @@ impl KeyedBreaker {
 impl fmt::Debug for KeyedBreaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyedBreaker")
-            .field("name", &self.pins.shared().policy.name)
+            .field("name", &self.name())
             .field("len", &self.len())
             .finish_non_exhaustive()
     }
