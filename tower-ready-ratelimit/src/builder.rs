@@ -19,7 +19,7 @@ pub struct RateLimiterBuilder<St: Store = MemoryStore> {
     exempt: Vec<Predicate>,
     fields: Fields,
     exposes: bool,
-    secret: Secret,
+    secret: Option<Secret>,
     observer: Box<dyn OnRateLimit>,
 }
 
@@ -31,7 +31,7 @@ impl RateLimiterBuilder {
             exempt: Vec::new(),
             fields: Fields::default(),
             exposes: false,
-            secret: Secret::random(),
+            secret: None,
             observer: Box::new(()),
         }
     }
@@ -83,9 +83,10 @@ impl<St: Store> RateLimiterBuilder<St> {
         self
     }
 
-    /// The secret under which callers are hashed. Default: a random one.
+    /// The secret under which callers are hashed. Default: a random one; a store that instances share
+    /// wants one that they share as well.
     pub fn secret(mut self, secret: Secret) -> Self {
-        self.secret = secret;
+        self.secret = Some(secret);
         self
     }
 
@@ -113,17 +114,19 @@ impl<St: Store> RateLimiterBuilder<St> {
                 return Err(failed(ConfigErrorKind::DuplicateName));
             }
         }
+        let store = (self.store)()?;
+        let secret = match self.secret {
+            Some(secret) => secret,
+            None if store.is_local() => Secret::random(),
+            None => return Err(ConfigError::new(ConfigErrorKind::NoSecret)),
+        };
         let items: Option<Vec<_>> = self.policies.iter().map(item).collect();
         Ok(RateLimiter(Shared(Arc::new(Inner {
             policy_line: items.map(|items| policy_line(items.into_iter())),
             is_simple: is_simple(&self.policies) && self.exempt.is_empty() && !self.exposes,
             has_shadows: self.policies.iter().any(|policy| policy.shadow),
-            rules: self
-                .policies
-                .iter()
-                .map(|policy| Rule::new(policy.clone(), self.secret))
-                .collect(),
-            store: (self.store)()?,
+            rules: self.policies.iter().map(|policy| Rule::new(policy.clone(), secret)).collect(),
+            store,
             exempt: self.exempt,
             fields: self.fields,
             exposes: self.exposes,

@@ -12,6 +12,7 @@ use crate::Level;
 pub struct Decision {
     standings: Arc<[Standing]>,
     passed: bool,
+    degraded: bool,
 }
 
 /// How one policy stands after a decision.
@@ -28,7 +29,11 @@ pub struct Standing {
 
 impl Decision {
     pub(crate) fn new(standings: impl Iterator<Item = Standing>, passed: bool) -> Self {
-        Self { standings: standings.collect(), passed }
+        Self { standings: standings.collect(), passed, degraded: false }
+    }
+
+    pub(crate) const fn degrade(&mut self) {
+        self.degraded = true;
     }
 
     /// The decision of the innermost limiter that exposed one.
@@ -41,6 +46,12 @@ impl Decision {
     #[must_use]
     pub const fn passed(&self) -> bool {
         self.passed
+    }
+
+    /// Whether it was made without the store, which could not be asked.
+    #[must_use]
+    pub const fn is_degraded(&self) -> bool {
+        self.degraded
     }
 
     /// Every policy of a quota that applied.

@@ -167,7 +167,7 @@ impl<St: Store> Shared<St> {
             let now = Instant::now();
             let (taken, readings) = match self.ask(now, wants).await {
                 Ok(answer) => answer,
-                Err(error) => return self.store_failed(&error),
+                Err(error) => return self.without_store(now, wants, &error, after),
             };
             let set = Answered { now, wants, readings: &readings };
             match longest_wait(&set) {

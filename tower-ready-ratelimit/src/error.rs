@@ -41,6 +41,8 @@ pub enum ConfigErrorKind {
     PermitsOnly,
     /// A penalty without a time, or whose longest wait is shorter than its first.
     Penalty,
+    /// A store that instances share, and no secret that they share.
+    NoSecret,
     /// There is no policy of this name, or it is not one of a quota.
     UnknownPolicy,
 }
@@ -102,6 +104,10 @@ impl fmt::Display for ConfigError {
             }
             ConfigErrorKind::Penalty => {
                 "penalty: the first wait is zero or longer than the longest: use 0 < first <= longest"
+            }
+            ConfigErrorKind::NoSecret => {
+                "instances share the store, but each would hash its callers by a random secret and \
+                 have buckets of its own: give all of them the same secret(..)"
             }
             ConfigErrorKind::UnknownPolicy => {
                 "there is no policy of this name with a quota: use the name that it was made with"

@@ -28,10 +28,18 @@ pub enum Event<'a> {
         /// The policy.
         policy: &'a str,
     },
-    /// The store could not be asked.
+    /// A request was refused because the store could not be asked.
     #[non_exhaustive]
     StoreFailed {
         /// Why.
+        error: &'a StoreError,
+    },
+    /// A request was let pass without the store, by a policy that wants it so: see
+    /// [`OnStoreError`](crate::OnStoreError). One that was refused for want of the store is
+    /// [`StoreFailed`](Self::StoreFailed).
+    #[non_exhaustive]
+    Degraded {
+        /// Why the store was not asked.
         error: &'a StoreError,
     },
     /// The quota of a policy was swapped.

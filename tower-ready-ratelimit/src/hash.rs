@@ -29,10 +29,14 @@ pub struct KeyTag(u64);
 #[derive(Clone, Copy)]
 pub struct Secret([u8; 16]);
 
-/// Hashes the callers of one policy: the policy's name has gone into the key, so that the same
-/// caller has another hash under each policy.
+/// Hashes the callers of one policy: the policy's name has gone into the low half, so that the same
+/// caller has another hash under each policy. The high half is the same under all of them, and by
+/// that a cluster of stores keeps the buckets of one caller in one place.
 #[derive(Clone, Copy)]
-pub(crate) struct KeyHasher(u64, u64);
+pub(crate) struct KeyHasher {
+    keys: (u64, u64),
+    policy: u64,
+}
 
 impl KeyHash {
     /// A hash made elsewhere: it has to be keyed and 128 bits of it have to be good.
@@ -94,16 +98,18 @@ impl Secret {
     }
 
     pub(crate) fn hasher_for(self, policy: &str) -> KeyHasher {
-        let derived = SipHasher13::new_with_key(&self.0).hash(policy.as_bytes());
-        KeyHasher(derived.h1, derived.h2)
+        let name = SipHasher13::new_with_key(&self.0).hash(policy.as_bytes());
+        // No policy has a name like that.
+        let callers = SipHasher13::new_with_key(&self.0).hash(b"\0callers");
+        KeyHasher { keys: (callers.h1, callers.h2), policy: name.h1 }
     }
 }
 
 impl KeyHasher {
     #[inline]
     pub(crate) fn hash(&self, key: &[u8]) -> KeyHash {
-        let hash = SipHasher13::new_with_keys(self.0, self.1).hash(key);
-        KeyHash(u128::from(hash.h2) << 64 | u128::from(hash.h1))
+        let hash = SipHasher13::new_with_keys(self.keys.0, self.keys.1).hash(key);
+        KeyHash(u128::from(hash.h2) << 64 | u128::from(hash.h1 ^ self.policy))
     }
 }
 
@@ -148,6 +154,7 @@ mod tests {
         assert_eq!(hash(secret, "a"), hash(secret, "a"));
         assert_ne!(hash(secret, "a"), hash(secret, "b"));
         assert_ne!(hash(secret, "a"), hash(Secret::random(), "a"));
+        assert_eq!(hash(secret, "a").high(), hash(secret, "b").high(), "one place for one caller");
     }
 
     #[test]

@@ -95,7 +95,8 @@
 //! |---|---|
 //! | [`Event::Refused`] | a policy refused, or would have in shadow mode; with a [`Reason`] and the key's tag |
 //! | [`Event::Missing`] | a request was refused for want of a key |
-//! | [`Event::StoreFailed`] | the store could not be asked |
+//! | [`Event::StoreFailed`] | a request was refused because the store could not be asked |
+//! | [`Event::Degraded`] | a request passed without the store, as [`OnStoreError`] says |
 //! | [`Event::Swapped`] | a quota was swapped |
 //!
 //! That a request passed is only counted: [`Stats`].
@@ -178,7 +179,7 @@ pub use self::{
     limiter::{Bucket, RateLimiter},
     penalty::Penalty,
     plan::{CachedPlans, Fetch, Planned, Plans},
-    policy::{Missing, Policy, Settle},
+    policy::{Missing, OnStoreError, Policy, Settle},
     quota::Quota,
     service::RateLimitService,
     stats::Stats,

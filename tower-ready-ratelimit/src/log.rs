@@ -74,7 +74,13 @@ impl OnRateLimit for LogRefusals {
                 target: "tower_ready_ratelimit",
                 error = *error as &(dyn std::error::Error + 'static),
                 suppressed,
-                "the store could not be asked"
+                "the store could not be asked, and a request was refused for that"
+            ),
+            Event::Degraded { error } => tracing::warn!(
+                target: "tower_ready_ratelimit",
+                error = *error as &(dyn std::error::Error + 'static),
+                suppressed,
+                "the store could not be asked, and a request passed without it"
             ),
             Event::Swapped { .. } => {}
         }

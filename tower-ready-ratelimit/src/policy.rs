@@ -48,6 +48,7 @@ pub struct Policy {
     pub(crate) settle: Option<Settle>,
     pub(crate) debt: u64,
     pub(crate) penalty: Option<Penalty>,
+    pub(crate) on_store_error: OnStoreError,
     #[cfg(feature = "delay")]
     pub(crate) delay: Option<std::time::Duration>,
 }
@@ -70,6 +71,25 @@ pub enum Missing {
     Skip,
     /// It is refused: `400`, or `INVALID_ARGUMENT` over gRPC.
     Refuse,
+}
+
+/// What becomes of a request while the store cannot be asked. A store in memory always can.
+///
+/// A refusal that follows from it is a `503`, or `UNAVAILABLE`, with [`Reason::Store`]: the fault is
+/// ours, and the caller may well have had enough.
+///
+/// [`Reason::Store`]: crate::Reason::Store
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnStoreError {
+    /// Each instance holds callers to its share of the quota, from where their buckets last stood.
+    /// The default. A store that knows no shares refuses.
+    #[default]
+    Share,
+    /// It passes: for limits that only keep things fair.
+    Allow,
+    /// It is refused: for limits that protect, as of logins and payments.
+    Deny,
 }
 
 /// Where the cost of a request becomes known after it was answered.
@@ -111,6 +131,7 @@ impl Policy {
             settle: None,
             debt: 0,
             penalty: None,
+            on_store_error: OnStoreError::default(),
             #[cfg(feature = "delay")]
             delay: None,
         }
@@ -190,6 +211,12 @@ impl Policy {
     /// Makes whoever goes on in spite of refusals wait longer. Default: nobody.
     pub fn penalty(mut self, penalty: Penalty) -> Self {
         self.penalty = Some(penalty);
+        self
+    }
+
+    /// What becomes of a request while the store cannot be asked. Default: [`OnStoreError::Share`].
+    pub fn on_store_error(mut self, choice: OnStoreError) -> Self {
+        self.on_store_error = choice;
         self
     }
 

@@ -17,6 +17,9 @@ pub struct Stats {
     pub would_refuse: u64,
     /// How many had no key.
     pub missing: u64,
+    /// How many were decided without the store, which could not be asked. They count as allowed or
+    /// refused, too.
+    pub degraded: u64,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +28,7 @@ pub(crate) struct Counters {
     pub(crate) refused: Counter,
     pub(crate) would_refuse: Counter,
     pub(crate) missing: Counter,
+    pub(crate) degraded: Counter,
 }
 
 /// A counter in stripes, so that threads do not pass one cache line around.
@@ -44,6 +48,7 @@ impl Counters {
             refused: self.refused.sum(),
             would_refuse: self.would_refuse.sum(),
             missing: self.missing.sum(),
+            degraded: self.degraded.sum(),
         }
     }
 }

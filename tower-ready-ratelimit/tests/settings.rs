@@ -6,9 +6,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_ready_core::Instant;
 use tower_ready_ratelimit::{
     ConfigErrorKind, Decision, Head, MemoryStore, Penalty, Policy, Quota, QuotaError, RateLimiter,
-    Usage, key::Address,
+    Usage,
+    key::Address,
+    store::{Change, Demand, Reading, Store, Taking},
 };
 
 fn refused(policies: Vec<Policy>) -> (ConfigErrorKind, String) {
@@ -90,6 +93,38 @@ fn limiters_may_share_a_store() {
     };
     limiter().bucket("all", |_| {}).unwrap().charge(2);
     assert_eq!(limiter().bucket("all", |_| {}).unwrap().level().remaining(), 3);
+}
+
+/// A store that others share, as far as a limiter can tell.
+struct Shared(MemoryStore);
+
+impl Store for Shared {
+    type Trip = <MemoryStore as Store>::Trip;
+
+    fn take(
+        &self,
+        now: Instant,
+        demands: &[Demand<'_>],
+        readings: &mut [Reading],
+    ) -> Taking<Self::Trip> {
+        self.0.take(now, demands, readings)
+    }
+
+    fn adjust(&self, now: Instant, demand: &Demand<'_>, change: Change) {
+        self.0.adjust(now, demand, change);
+    }
+}
+
+#[test]
+fn a_store_that_is_shared_wants_a_secret_that_is() {
+    let builder = || {
+        let store = Shared(MemoryStore::new(10).unwrap());
+        RateLimiter::builder().policy(policy()).with_store(store)
+    };
+    let error = builder().build().unwrap_err();
+    assert_eq!(error.kind(), &ConfigErrorKind::NoSecret);
+    assert!(error.to_string().contains("secret(..)"), "{error}");
+    assert!(builder().secret(tower_ready_ratelimit::Secret::random()).build().is_ok());
 }
 
 #[tokio::test]

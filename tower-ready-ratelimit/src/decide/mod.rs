@@ -3,6 +3,7 @@
 mod conclude;
 mod refuse;
 mod set;
+mod trip;
 
 use std::{pin::Pin, time::Duration};
 
@@ -18,7 +19,7 @@ use crate::{
     limiter::Shared,
     plan::Fetch,
     rule::{Rule, Who},
-    store::{Demand, Reading, Store, StoreError, Taking},
+    store::{Demand, Reading, Store, Taking},
 };
 
 /// What becomes of a request.
@@ -113,30 +114,8 @@ impl<St: Store> Shared<St> {
                 let answered = Answered { now, wants, readings };
                 self.conclude(&answered, taken, None)
             }
-            Taking::Trip(future) => self.trip(future, now, wants, None),
+            Taking::Trip(future) => self.trip(future, now, wants, Vec::new(), None),
         }
-    }
-
-    #[cold]
-    fn trip(
-        &self,
-        future: St::Trip,
-        now: Instant,
-        wants: &[Want],
-        after: Option<Box<After<St>>>,
-    ) -> Step<St> {
-        let (limiter, wants) = (self.clone(), wants.to_vec());
-        Step::Later(Box::pin(async move {
-            match future.await {
-                Ok(readings) if readings.len() == wants.len() => {
-                    let answered = Answered { now, wants: &wants, readings: &readings };
-                    let taken = readings.iter().all(Reading::had_enough);
-                    limiter.conclude(&answered, taken, after)
-                }
-                Ok(_) => limiter.store_failed(&StoreError::new("it answered for another set")),
-                Err(error) => limiter.store_failed(&error),
-            }
-        }))
     }
 
     #[inline(never)]
@@ -169,11 +148,14 @@ impl<St: Store> Shared<St> {
                 }
                 let step = self.conclude(&answered, taken, after);
                 if self.has_shadows && matches!(step, Step::Pass(_)) {
+                    if !self.store.is_local() {
+                        return self.look_on_later(step, now, self.shadows(head, now));
+                    }
                     self.look_on(head, now);
                 }
                 step
             }
-            Taking::Trip(future) => self.trip(future, now, wants, after),
+            Taking::Trip(future) => self.trip(future, now, wants, self.shadows(head, now), after),
         }
     }
 

@@ -41,7 +41,21 @@ pub trait Store: Send + Sync + 'static {
     /// Changes one bucket, whatever is in it. Nobody waits: a store beyond a socket sends it off.
     fn adjust(&self, now: Instant, demand: &Demand<'_>, change: Change);
 
-    /// The longest that this store may take to answer, for `Debug` and for documentation.
+    /// Decides alone while the store cannot be asked, by a share of the quota, as
+    /// [`OnStoreError::Share`](crate::OnStoreError::Share) wants it. Or none, as by default: it
+    /// cannot.
+    fn share(
+        &self,
+        now: Instant,
+        demands: &[Demand<'_>],
+        readings: &mut [Reading],
+    ) -> Option<bool> {
+        let _ = (now, demands, readings);
+        None
+    }
+
+    /// Whether this store has its buckets to itself, in memory. Others are shared by instances, which
+    /// then have to hash their callers under one [`Secret`](crate::Secret).
     fn is_local(&self) -> bool {
         false
     }
