@@ -90,6 +90,13 @@ impl TraceContext {
         Self { span_id: SpanId::generate(), ..self.clone() }
     }
 
+    /// The same with another span.
+    #[must_use]
+    pub const fn with_span(mut self, span_id: SpanId) -> Self {
+        self.span_id = span_id;
+        self
+    }
+
     /// The same, sampled or not.
     #[must_use]
     pub const fn sampled(mut self, sampled: bool) -> Self {

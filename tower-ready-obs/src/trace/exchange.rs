@@ -1,0 +1,199 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use ::tracing::Span;
+use http::{Method, Response, StatusCode, Version, uri::PathAndQuery};
+use tower_ready_core::{
+    End, Guard, Instant, LocalRejection, Protocol, RequestId, Route, RouteSlot, grpc::Code,
+};
+
+use super::{
+    Outcome,
+    current::Current,
+    outcome::{Answered, code_in},
+};
+use crate::log::{AccessLog, Noted};
+
+/// Which side of an exchange this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Server,
+    Client,
+}
+
+/// Follows one exchange to its end: puts the request id into the answer, and tells the log and the
+/// span how it went.
+pub(crate) struct Exchange {
+    /// The request whose id goes into the answer.
+    pub(super) answer_to: Option<Current>,
+    /// Boxed, since it is there only when somebody listens, and moves with every answer.
+    pub(super) watched: Option<Box<Watched>>,
+}
+
+/// What a log or a span wants to know.
+pub(crate) struct Watched {
+    pub(crate) side: Side,
+    pub(crate) current: Current,
+    pub(crate) span: Span,
+    pub(crate) log: Option<Logged>,
+    pub(crate) method: Method,
+    pub(crate) target: Option<PathAndQuery>,
+    pub(crate) scheme: &'static str,
+    pub(crate) http_version: Version,
+    pub(crate) protocol: Protocol,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) route: Option<Route>,
+    pub(crate) slot: Option<RouteSlot>,
+    pub(crate) begun: Instant,
+    /// How long the head of the answer took.
+    pub(crate) head: Option<Duration>,
+    pub(crate) bytes: u64,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) code: Option<Code>,
+    pub(crate) rejection: Option<LocalRejection>,
+}
+
+/// The log that gets the line, and what it has noted of the request.
+pub(crate) struct Logged {
+    pub(crate) log: Arc<AccessLog>,
+    pub(crate) noted: Noted,
+}
+
+/// The server that is called.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) scheme: &'static str,
+    pub(crate) address: String,
+    pub(crate) port: u16,
+}
+
+impl Exchange {
+    /// Follows nothing.
+    pub(super) const NONE: Self = Self { answer_to: None, watched: None };
+}
+
+impl Guard for Exchange {
+    #[inline]
+    fn head<B>(&mut self, response: &mut Response<B>) {
+        if let Some(current) = self.answer_to.take()
+            && let Some(id) = &current.ids().request_id
+        {
+            response.headers_mut().insert(RequestId::HEADER, id.clone());
+        }
+        if let Some(watched) = &mut self.watched {
+            watched.head(response);
+        }
+    }
+
+    #[inline]
+    fn data(&mut self, bytes: usize) {
+        if let Some(watched) = &mut self.watched {
+            watched.bytes += bytes as u64;
+        }
+    }
+
+    #[inline]
+    fn end(self, end: End<'_>) {
+        if let Some(watched) = self.watched {
+            watched.end(&end);
+        }
+    }
+}
+
+impl Watched {
+    fn head<B>(&mut self, response: &Response<B>) {
+        self.head = Some(Instant::now().since(self.begun));
+        self.status = Some(response.status());
+        if self.protocol.is_grpc() {
+            self.code = code_in(response.headers());
+        }
+        let extensions = response.extensions();
+        if !extensions.is_empty() {
+            self.rejection = extensions.get().copied();
+            self.route = extensions.get().or(self.route.as_ref()).cloned();
+        }
+    }
+
+    #[cold]
+    fn end(mut self: Box<Self>, end: &End<'_>) {
+        let total = Instant::now().since(self.begun);
+        if self.route.is_none() {
+            self.route = self.slot.as_ref().and_then(RouteSlot::get).cloned();
+        }
+        let Self { protocol, status, code, .. } = *self;
+        let outcome = Outcome::of(self.side, Answered { protocol, status, code }, end);
+        if let Some(Logged { log, noted }) = &self.log {
+            log.write(&self, noted, &outcome, total);
+        }
+        #[cfg(feature = "tracing-opentelemetry")]
+        super::otel::finish(&self.span, &self, &outcome);
+    }
+
+    /// The path, without the query.
+    pub(crate) fn path(&self) -> &str {
+        self.target.as_ref().map_or("", PathAndQuery::path)
+    }
+
+    /// The query, which is shown to nobody as it is.
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.target.as_ref().and_then(PathAndQuery::query)
+    }
+
+    /// The name of the route, if it is known: never a path.
+    pub(crate) const fn route(&self) -> Option<&Route> {
+        self.route.as_ref()
+    }
+
+    /// In the words of `network.protocol.version`.
+    pub(crate) const fn version(&self) -> Option<&'static str> {
+        Some(match self.http_version {
+            Version::HTTP_09 => "0.9",
+            Version::HTTP_10 => "1.0",
+            Version::HTTP_11 => "1.1",
+            Version::HTTP_2 => "2",
+            Version::HTTP_3 => "3",
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(feature = "tracing-opentelemetry")]
+impl Watched {
+    /// The method of gRPC that was called, `_OTHER` where there is none of that name: callers choose.
+    pub(super) fn rpc_method(&self, outcome: &Outcome) -> String {
+        let is_known = outcome.code != Some(Code::Unimplemented) || self.side == Side::Client;
+        match self.path().strip_prefix('/') {
+            Some(method) if is_known => crate::log::text::bounded_path(method).into_owned(),
+            _ => "_OTHER".to_owned(),
+        }
+    }
+
+    /// The name of the span, from a set that callers cannot grow.
+    pub(super) fn name(&self, outcome: &Outcome) -> String {
+        if self.protocol.is_grpc() {
+            return self.rpc_method(outcome);
+        }
+        // OpenTelemetry's conventions for HTTP: a method that nobody knows is `HTTP` in a name.
+        let method = crate::log::text::known_method(&self.method).unwrap_or("HTTP");
+        match self.route() {
+            Some(route) => format!("{method} {}", route.as_str()),
+            None => method.to_owned(),
+        }
+    }
+}
+
+#[cfg(feature = "tracing-opentelemetry")]
+impl Side {
+    pub(super) const fn kind(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+}
+
+/// Paths and headers may hold secrets.
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("watched", &self.watched.is_some()).finish_non_exhaustive()
+    }
+}

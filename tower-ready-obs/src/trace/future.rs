@@ -1,0 +1,162 @@
+use std::{
+    fmt, mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Method, Response};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tower_ready_core::{End, Guard, GuardedBody, GuardedFuture};
+
+use super::{current::Scope, exchange::Exchange};
+
+pin_project! {
+    /// The future of a [`TraceService`](crate::TraceService) or a
+    /// [`ClientTraceService`](crate::ClientTraceService).
+    ///
+    /// The inner future is polled and dropped inside of the span, so that what it logs when it is given
+    /// up shows the ids as well.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct TraceFuture<F> {
+        #[pin]
+        inner: Option<GuardedFuture<F, Exchange>>,
+        scope: Scope,
+    }
+
+    impl<F> PinnedDrop for TraceFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.inner.is_some() {
+                let _entered = this.scope.enter();
+                this.inner.set(None);
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// A body that is read, and dropped, inside of the span of its request.
+    pub struct TraceBody<B> {
+        #[pin]
+        inner: Option<GuardedBody<B, Exchange>>,
+        scope: Scope,
+    }
+
+    impl<B> PinnedDrop for TraceBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.inner.is_some() {
+                let _entered = this.scope.enter();
+                this.inner.set(None);
+            }
+        }
+    }
+}
+
+impl<F> TraceFuture<F> {
+    /// Calls the inner service, inside of the span.
+    #[inline]
+    pub(super) fn new(
+        method: &Method,
+        mut scope: Scope,
+        exchange: Exchange,
+        call: impl FnOnce() -> F,
+    ) -> Self {
+        let entered = scope.enter();
+        let mut unwinding = OnUnwind(Some(exchange));
+        let future = call();
+        let exchange = unwinding.0.take().unwrap_or(Exchange::NONE);
+        let inner = GuardedFuture::new(method, future, exchange);
+        drop(entered);
+        Self { inner: Some(inner), scope }
+    }
+}
+
+/// Tells of a panic before there was a future.
+struct OnUnwind(Option<Exchange>);
+
+impl Drop for OnUnwind {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(exchange) = self.0.take() {
+            exchange.end(End::Panicked);
+        }
+    }
+}
+
+impl<F, B, E> Future for TraceFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    E: 'static,
+{
+    type Output = Result<Response<TraceBody<B>>, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let entered = this.scope.enter();
+        #[expect(clippy::expect_used, reason = "the contract of `Future`")]
+        let inner =
+            this.inner.as_mut().as_pin_mut().expect("`TraceFuture` polled after completion");
+        let answer = ready!(inner.poll(cx));
+        this.inner.set(None);
+        drop(entered);
+        let scope = mem::take(this.scope);
+        Poll::Ready(
+            answer.map(|response| response.map(|body| TraceBody { inner: Some(body), scope })),
+        )
+    }
+}
+
+impl<B> Body for TraceBody<B>
+where
+    B: Body,
+    B::Error: 'static,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    #[inline]
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let _entered = this.scope.enter();
+        match this.inner.as_pin_mut() {
+            Some(inner) => inner.poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    #[inline]
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// Layers of others ask for `Default` to answer with an empty body; they may be put outside ours.
+impl<B> Default for TraceBody<B> {
+    fn default() -> Self {
+        Self { inner: None, scope: Scope::default() }
+    }
+}
+
+impl<F> fmt::Debug for TraceFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceFuture").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<B> fmt::Debug for TraceBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceBody").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}

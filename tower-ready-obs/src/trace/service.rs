@@ -1,0 +1,82 @@
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_ready_core::Head;
+use tower_service::Service;
+
+use super::{
+    TraceBody, TraceFuture, Tracing, current::Scope, exchange::Exchange, layer::Condition,
+};
+
+/// A service whose requests have ids, spans and lines in the log.
+#[derive(Clone)]
+pub struct TraceService<S> {
+    inner: S,
+    tracing: Tracing,
+    condition: Option<Condition>,
+}
+
+impl<S> TraceService<S> {
+    pub(super) const fn new(inner: S, tracing: Tracing, condition: Option<Condition>) -> Self {
+        Self { inner, tracing, condition }
+    }
+
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to be changed.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service alone.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, Q, B> Service<Request<Q>> for TraceService<S>
+where
+    S: Service<Request<Q>, Response = Response<B>>,
+    S::Error: 'static,
+    B: Body,
+    B::Error: 'static,
+{
+    type Response = Response<TraceBody<B>>;
+    type Error = S::Error;
+    type Future = TraceFuture<S::Future>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, mut request: Request<Q>) -> Self::Future {
+        let method = request.method().clone();
+        let passes_by = self.condition.as_ref().is_some_and(|holds| !holds(&Head::of(&request)));
+        let (scope, exchange) = match passes_by {
+            true => (Scope::default(), Exchange::NONE),
+            false => self.tracing.0.receive(&mut request),
+        };
+        TraceFuture::new(&method, scope, exchange, || self.inner.call(request))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for TraceService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceService")
+            .field("inner", &self.inner)
+            .field("tracing", &self.tracing)
+            .field("conditional", &self.condition.is_some())
+            .finish()
+    }
+}
