@@ -35,8 +35,9 @@ impl Phases {
 
     /// The first phase from now on of which this holds, perhaps the present one.
     pub async fn until(&mut self, mut holds: impl FnMut(Phase) -> bool) -> Phase {
-        match self.receiver.wait_for(|phase| holds(*phase)).await {
-            Ok(phase) => *phase,
+        let found = self.receiver.wait_for(|phase| holds(*phase)).await.map(|phase| *phase);
+        match found {
+            Ok(phase) => phase,
             // As above.
             Err(_) => std::future::pending().await,
         }

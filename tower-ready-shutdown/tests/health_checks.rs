@@ -226,7 +226,7 @@ async fn an_instance_is_not_ready_before_its_checks_have_passed_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_phase_of_the_process_comes_before_every_check() {
-    let lifecycle = Lifecycle::new();
+    let lifecycle = Lifecycle::builder().build().unwrap();
     let database = Dependency::default();
     let health =
         Health::builder().lifecycle(&lifecycle).check(database.check("database")).build().unwrap();

@@ -1,0 +1,170 @@
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed, atomic::Ordering::SeqCst},
+    task::{Context, Poll, Waker},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{Connection, Ending};
+use crate::{Lifecycle, inner::lock, roster::Place};
+
+/// A connection that its lifecycle counts, knows something about, and can end.
+///
+/// It is counted until it is dropped. So an upgraded connection, whose new owner has this, is
+/// counted with no help from anybody.
+pub struct TrackedIo<T> {
+    io: T,
+    seat: Seat,
+    /// Who is woken when the lifecycle ends it. Kept here too, to be told again only when changed.
+    waker: Option<Waker>,
+    /// Makes the peer see a break instead of an end.
+    reset: fn(&T),
+}
+
+struct Seat {
+    connection: Arc<Connection>,
+    lifecycle: Lifecycle,
+    place: Option<Place>,
+}
+
+impl<T> TrackedIo<T> {
+    pub(crate) fn new(
+        io: T,
+        lifecycle: Lifecycle,
+        connection: Arc<Connection>,
+        reset: fn(&T),
+    ) -> Self {
+        let place = Some(lifecycle.0.connections.join(Arc::clone(&connection)));
+        Self { io, seat: Seat { connection, lifecycle, place }, waker: None, reset }
+    }
+
+    /// The connection itself.
+    #[must_use]
+    pub const fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    /// The connection itself, to be changed. What is read and written there is not seen.
+    pub const fn get_mut(&mut self) -> &mut T {
+        &mut self.io
+    }
+
+    pub(crate) const fn connection(&self) -> &Arc<Connection> {
+        &self.seat.connection
+    }
+
+    /// Whether it may go on. To be asked before each step, and after the one that has to wait.
+    fn go_on(&mut self, cx: &Context<'_>) -> io::Result<()> {
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+            *lock(&self.seat.connection.waker) = Some(cx.waker().clone());
+        }
+        // After the waker is there: whoever ends it looks for one afterwards.
+        match self.seat.connection.ended.load(SeqCst) {
+            ended if ended == Ending::Now as u8 => Err(self.broken()),
+            _ => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn broken(&self) -> io::Error {
+        if self.seat.connection.in_flight.load(Relaxed) > 0 || self.seat.connection.is_upgraded() {
+            // Else a body without a length would look whole.
+            (self.reset)(&self.io);
+        }
+        io::Error::new(io::ErrorKind::ConnectionAborted, "the process ends")
+    }
+
+    fn wrote(&self, written: &Poll<io::Result<usize>>) {
+        let connection = &self.seat.connection;
+        connection.blocked.store(written.is_pending(), Relaxed);
+        if let Poll::Ready(Ok(bytes)) = written {
+            let sum = connection.written.load(Relaxed) + *bytes as u64;
+            connection.written.store(sum, Relaxed);
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for TrackedIo<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.go_on(cx)?;
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
+        let bytes = (buf.filled().len() - before) as u64;
+        let connection = &self.seat.connection;
+        if bytes > 0 {
+            connection.read.store(connection.read.load(Relaxed) + bytes, Relaxed);
+            // A request that came at the last moment is served.
+            if connection.ended.load(Relaxed) == Ending::IfIdle as u8 {
+                connection.ended.store(Ending::None as u8, SeqCst);
+            }
+        } else if polled.is_pending()
+            && connection.ended.load(Relaxed) == Ending::IfIdle as u8
+            && connection.in_flight.load(Relaxed) == 0
+        {
+            // What a client sees of an idle connection that its server closes.
+            return Poll::Ready(Ok(()));
+        }
+        polled
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for TrackedIo<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.go_on(cx)?;
+        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.wrote(&polled);
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.go_on(cx)?;
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.wrote(&polled);
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.go_on(cx)?;
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A peer that takes no end must not keep us either.
+        self.go_on(cx)?;
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.lifecycle.0.connections.leave(place);
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for TrackedIo<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TrackedIo").field(&self.io).finish()
+    }
+}

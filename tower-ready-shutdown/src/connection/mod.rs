@@ -1,0 +1,184 @@
+//! A connection, seen from outside of the protocol that it speaks.
+
+pub(crate) mod current;
+mod io;
+#[cfg(any(feature = "axum", feature = "hyper"))]
+mod scope;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
+    },
+    task::Waker,
+};
+
+use tower_ready_core::Instant;
+
+pub use self::io::TrackedIo;
+#[cfg(any(feature = "axum", feature = "hyper"))]
+pub use self::scope::{OnConnection, OnConnectionFuture};
+use crate::{Leftover, LeftoverKind, inner::lock};
+
+/// What is known of a connection. Only the task that serves it writes to the counts.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    peer: Option<SocketAddr>,
+    opened: Instant,
+    read: AtomicU64,
+    written: AtomicU64,
+    /// Whether the peer takes nothing more for now.
+    blocked: AtomicBool,
+    /// Whether somebody tells us of its requests.
+    told: AtomicBool,
+    /// Whether we cannot know any more what is in flight on it.
+    opaque: AtomicBool,
+    upgraded: AtomicBool,
+    /// Whether it speaks HTTP/2, which has a way of its own to say goodbye.
+    http2: AtomicBool,
+    in_flight: AtomicU32,
+    /// What had been read when the last request ended.
+    read_at_rest: AtomicU64,
+    /// An [`Ending`].
+    ended: AtomicU8,
+    waker: Mutex<Option<Waker>>,
+    /// How we know that nothing is in flight on it, when nobody tells.
+    known: Known,
+}
+
+/// What the requests in flight of the whole process say about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing: some may not be counted.
+    Nothing,
+    /// Where none is in flight, none is on this connection: the layer is around the whole server.
+    ByCount,
+}
+
+/// How a connection is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Ending {
+    /// Not yet.
+    None,
+    /// Unless a request has just arrived on it.
+    IfIdle,
+    /// In any case.
+    Now,
+}
+
+/// A request on board of a connection.
+#[derive(Debug)]
+pub(crate) struct Boarded(Arc<Connection>);
+
+impl Connection {
+    pub(crate) fn new(peer: Option<SocketAddr>, known: Known) -> Arc<Self> {
+        Arc::new(Self {
+            peer,
+            opened: Instant::now(),
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            blocked: AtomicBool::new(false),
+            told: AtomicBool::new(false),
+            opaque: AtomicBool::new(false),
+            upgraded: AtomicBool::new(false),
+            http2: AtomicBool::new(false),
+            in_flight: AtomicU32::new(0),
+            read_at_rest: AtomicU64::new(0),
+            ended: AtomicU8::new(Ending::None as u8),
+            waker: Mutex::new(None),
+            known,
+        })
+    }
+
+    pub(crate) fn board(self: &Arc<Self>) -> Boarded {
+        self.in_flight.fetch_add(1, Relaxed);
+        Boarded(Arc::clone(self))
+    }
+
+    /// Nothing was ever read from it.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.read.load(Relaxed) == 0
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Relaxed)
+    }
+
+    /// Whether somebody tells us of all of its requests.
+    fn is_told(&self) -> bool {
+        self.told.load(Relaxed) && !self.opaque.load(Relaxed)
+    }
+
+    /// Whether nothing is in flight on it for sure, where `nothing` says that the layer knows of no
+    /// request at all.
+    pub(crate) fn is_idle(&self, nothing: bool) -> bool {
+        let idle = match self.is_told() {
+            true => self.in_flight.load(Relaxed) == 0,
+            false => nothing && self.known == Known::ByCount,
+        };
+        self.is_silent() || idle && !self.is_upgraded() && !self.blocked.load(Relaxed)
+    }
+
+    /// Whether a request may be on its way: something was read since the last one ended.
+    pub(crate) fn is_amid_a_head(&self) -> bool {
+        self.is_told()
+            && !self.is_upgraded()
+            && self.in_flight.load(Relaxed) == 0
+            && self.read.load(Relaxed) > self.read_at_rest.load(Relaxed)
+    }
+
+    /// Whether it waits for the next request of HTTP/1, after at least one.
+    pub(crate) fn is_kept_alive(&self) -> bool {
+        self.is_idle(false)
+            && self.is_told()
+            && !self.http2.load(Relaxed)
+            && self.read_at_rest.load(Relaxed) > 0
+            && !self.is_amid_a_head()
+    }
+
+    /// Ends it: whoever reads from it or writes to it is told that it broke off.
+    pub(crate) fn end(&self, ending: Ending) {
+        self.ended.fetch_max(ending as u8, SeqCst);
+        let waker = lock(&self.waker).clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// What a report says of it, unless that of its requests is enough.
+    pub(crate) fn leftover(&self, described: bool) -> Option<Leftover> {
+        let kind = if self.is_upgraded() {
+            LeftoverKind::Upgraded
+        } else if self.in_flight.load(Relaxed) == 0 {
+            LeftoverKind::Connection
+        } else if described {
+            return None;
+        } else {
+            LeftoverKind::Request
+        };
+        Some(Leftover {
+            kind,
+            what: None,
+            request_id: None,
+            peer: self.peer,
+            age: Some(Instant::now().since(self.opened)),
+            bytes: self.written.load(Relaxed),
+        })
+    }
+}
+
+impl Boarded {
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer
+    }
+}
+
+impl Drop for Boarded {
+    fn drop(&mut self) {
+        // Before the count, since whoever sees that none is in flight looks at this next.
+        self.0.read_at_rest.store(self.0.read.load(Relaxed), SeqCst);
+        self.0.in_flight.fetch_sub(1, SeqCst);
+    }
+}
