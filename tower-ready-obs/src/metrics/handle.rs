@@ -1,0 +1,247 @@
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+};
+
+use http::{Method, StatusCode};
+use tower_ready_core::{Route, grpc::Code};
+
+use super::{
+    ConfigError, ConfigErrorKind, MetricsBuilder, MetricsLayer, RouteLayer, families,
+    gauge::{is_name, pulled},
+    state::{Lane, State},
+};
+use crate::{
+    labels::{ErrorType, GrpcMethod, Version},
+    scrape::{Family, FamilyKind, Format, Number, Pages, ScrapeService},
+    series::{
+        key::{Key, Kind},
+        lanes,
+        names::Name,
+    },
+};
+
+/// The metrics of a process: what its layers count, and where that is read.
+///
+/// Clones share everything, and so do all layers made from one handle. Keep a clone to serve what
+/// is counted, and to add numbers of your own.
+#[derive(Clone)]
+pub struct Metrics(Arc<Shared>);
+
+struct Shared {
+    lanes: Box<[Arc<Lane>]>,
+    families: Mutex<Vec<Arc<dyn Family>>>,
+}
+
+impl Metrics {
+    /// Starts from the defaults.
+    pub fn builder() -> MetricsBuilder {
+        MetricsBuilder::new()
+    }
+
+    pub(super) fn new(state: State) -> Self {
+        let state = Arc::new(state);
+        let lane = |number| Arc::new(Lane { state: state.clone(), number });
+        let families = Mutex::new(families::all(&state));
+        Self(Arc::new(Shared { lanes: (0..lanes::count()).map(lane).collect(), families }))
+    }
+
+    /// Counts the requests to a server.
+    pub fn layer(&self) -> MetricsLayer {
+        MetricsLayer::new(self.clone())
+    }
+
+    /// Counts the requests of a client.
+    pub fn client_layer(&self) -> MetricsLayer {
+        MetricsLayer::client(self.clone())
+    }
+
+    /// Tells a layer that sits outside of a router which route a request takes. Apply it inside.
+    ///
+    /// From then on, requests whose route is not known when they come carry a slot for it, which
+    /// costs four allocations each.
+    pub fn route_layer(&self) -> RouteLayer {
+        self.state().has_route_layer.store(true, Relaxed);
+        RouteLayer::new()
+    }
+
+    /// The service for `/metrics`.
+    #[must_use]
+    pub fn scrape_service(&self) -> ScrapeService {
+        ScrapeService::new(self.clone())
+    }
+
+    /// All that is counted, as text in the format 0.0.4.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut pages = self.pages(Format::Text);
+        let mut text = Vec::new();
+        while !pages.is_over() {
+            text.append(&mut pages.turn());
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Shows a route before it has been asked for: a rate from nothing to one is seen only if there
+    /// was a zero before.
+    ///
+    /// Of each status there are two series, for HTTP/1.1 and for HTTP/2.
+    pub fn initialize(
+        &self,
+        method: &Method,
+        route: impl Into<Cow<'static, str>>,
+        statuses: impl IntoIterator<Item = StatusCode>,
+    ) {
+        let state = self.state();
+        let route = match route.into() {
+            Cow::Borrowed(route) => Route::from_static(route),
+            Cow::Owned(route) => Route::from(route.as_str()),
+        };
+        let name = state.names.get_or_insert(route.as_str(), || route.clone());
+        for status in statuses {
+            let is_error = status.is_server_error();
+            for version in [Version::Http11, Version::Http2] {
+                let key = Key {
+                    method: state.methods.name(method),
+                    version,
+                    name,
+                    status: Some(status),
+                    error: if is_error { ErrorType::Status } else { ErrorType::None },
+                    ..self.blank(Kind::HttpServer)
+                };
+                state.series.get_or_insert(key.pack(), || state.make(key));
+            }
+        }
+    }
+
+    /// Shows a method of gRPC before it has been called, with these codes.
+    ///
+    /// A method that is not one of the [known](MetricsBuilder::grpc) ones is left out.
+    pub fn initialize_grpc(&self, method: &str, codes: impl IntoIterator<Item = Code>) {
+        let state = self.state();
+        let GrpcMethod::Known { name, .. } = state.grpc.find(method) else {
+            return;
+        };
+        for code in codes {
+            let is_error = matches!(
+                code,
+                Code::Unknown
+                    | Code::DeadlineExceeded
+                    | Code::Unimplemented
+                    | Code::Internal
+                    | Code::Unavailable
+                    | Code::DataLoss
+            );
+            let key = Key {
+                method: state.methods.name(&Method::POST),
+                version: Version::Http2,
+                name,
+                code: Some(code),
+                error: if is_error { ErrorType::Code } else { ErrorType::None },
+                ..self.blank(Kind::RpcServer)
+            };
+            state.series.get_or_insert(key.pack(), || state.make(key));
+        }
+    }
+
+    /// A number that goes up and down, read when somebody scrapes: `orders_open`.
+    ///
+    /// # Errors
+    ///
+    /// When the name is none, or taken.
+    pub fn gauge(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        help: impl Into<Cow<'static, str>>,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> Result<(), ConfigError> {
+        let read = move || Number::Real(read());
+        self.add_named(name.into(), FamilyKind::Gauge, help.into(), read)
+    }
+
+    /// A number that only grows, read when somebody scrapes: `orders_shipped`, which is shown as
+    /// `orders_shipped_total`.
+    ///
+    /// # Errors
+    ///
+    /// When the name is none, or taken.
+    pub fn counter(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        help: impl Into<Cow<'static, str>>,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Result<(), ConfigError> {
+        let read = move || Number::Count(read());
+        self.add_named(name.into(), FamilyKind::Counter, help.into(), read)
+    }
+
+    fn add_named(
+        &self,
+        name: Cow<'static, str>,
+        kind: FamilyKind,
+        help: Cow<'static, str>,
+        read: impl Fn() -> Number + Send + Sync + 'static,
+    ) -> Result<(), ConfigError> {
+        let is_taken = self.lock().iter().any(|family| family.descriptor().name == name);
+        if is_taken || !is_name(&name) {
+            return Err(ConfigError::new(ConfigErrorKind::Name));
+        }
+        self.add(pulled(name, kind, help, read));
+        Ok(())
+    }
+
+    /// Adds a family, or puts it in the place of one of the same name.
+    pub(crate) fn add(&self, family: impl Family + 'static) {
+        let mut families = self.lock();
+        families.retain(|it| it.descriptor().name != family.descriptor().name);
+        families.push(Arc::new(family));
+    }
+
+    pub(crate) fn families(&self) -> Vec<Arc<dyn Family>> {
+        self.lock().clone()
+    }
+
+    pub(crate) fn pages(&self, format: Format) -> Pages {
+        Pages::new(self.families(), format)
+    }
+
+    pub(crate) fn state(&self) -> &Arc<State> {
+        &self.0.lanes[0].state
+    }
+
+    #[inline]
+    pub(super) fn lane(&self) -> &Arc<Lane> {
+        let lanes = &self.0.lanes;
+        &lanes[lanes::own(lanes.len())]
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<dyn Family>>> {
+        self.0.families.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn blank(&self, kind: Kind) -> Key {
+        let state = self.state();
+        Key {
+            kind,
+            is_stream: false,
+            method: state.methods.name(&Method::GET),
+            scheme: state.scheme,
+            version: Version::Unknown,
+            name: Name::NONE,
+            peer: Name::NONE,
+            status: None,
+            code: None,
+            error: ErrorType::None,
+        }
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics")
+            .field("series", &self.state().series.iter().count())
+            .field("dropped", &self.state().dropped.get())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+//! How many requests, how many failed, how long they took.
+
+mod active;
+mod builder;
+mod counters;
+mod error;
+mod families;
+mod gauge;
+mod handle;
+mod layer;
+mod recording;
+mod route_layer;
+mod service;
+mod state;
+
+#[cfg(feature = "opentelemetry")]
+pub(crate) use self::families::places;
+pub(crate) use self::gauge::{Pulled, pulled};
+pub use self::{
+    builder::{MetricsBuilder, Streams},
+    error::{ConfigError, ConfigErrorKind},
+    handle::Metrics,
+    layer::MetricsLayer,
+    recording::Recording,
+    route_layer::{RouteLayer, RouteService},
+    service::{MetricsBody, MetricsFuture, MetricsService},
+};

@@ -1,0 +1,355 @@
+use std::{fmt, sync::Arc};
+
+use http::{
+    HeaderName, Request, Response, StatusCode, Uri,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body::Body;
+use tower_ready_core::{
+    End, Guard, Head, Instant, LocalRejection, Protocol, RouteSlot, grpc::Code,
+};
+use tower_ready_problem::Problem;
+
+use super::{active::Place, builder::Streams, state::Lane};
+use crate::{
+    labels::{ErrorType, GrpcMethod, UrlScheme, Version, of_route},
+    recorder::Measured,
+    series::{
+        exemplar::Trace,
+        key::{Key, Kind},
+        names::Name,
+    },
+};
+
+// A name that lies still is neither made nor dropped for each look-up.
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
+/// Watches one request to its end, and counts it then, exactly once.
+#[must_use = "a request is over when this is dropped"]
+pub struct Recording(Option<Watched>);
+
+struct Watched {
+    lane: Arc<Lane>,
+    start: Instant,
+    headers_at: Option<Instant>,
+    key: Key,
+    place: Place,
+    protocol: Protocol,
+    trace: Option<Trace>,
+    request_bytes: Option<u64>,
+    response_bytes: u64,
+    /// Where an inner layer leaves the route.
+    slot: Option<RouteSlot>,
+    /// Where a method is called that becomes known if the call is good.
+    candidate: Option<Box<Uri>>,
+}
+
+impl Recording {
+    /// Of a request that is not counted.
+    pub(super) const fn nothing() -> Self {
+        Self(None)
+    }
+
+    #[inline]
+    pub(super) fn start<Q: Body>(
+        lane: &Arc<Lane>,
+        is_client: bool,
+        request: &mut Request<Q>,
+    ) -> Self {
+        let start = Instant::now();
+        let state = &*lane.state;
+        let protocol = Protocol::of(request);
+        let is_rpc = is_rpc(protocol);
+        let kind = match (is_client, is_rpc) {
+            (false, false) => Kind::HttpServer,
+            (false, true) => Kind::RpcServer,
+            (true, false) => Kind::HttpClient,
+            (true, true) => Kind::RpcClient,
+        };
+        let (mut slot, mut candidate) = (None, None);
+        let (mut name, mut is_stream) = (Name::NONE, false);
+        if is_rpc {
+            name = match state.grpc.find(request.uri().path()) {
+                GrpcMethod::Known { name, is_stream: streams } => {
+                    is_stream = streams;
+                    name
+                }
+                GrpcMethod::Unknown => Name::OTHER,
+                GrpcMethod::Candidate => {
+                    candidate = Some(Box::new(request.uri().clone()));
+                    Name::OTHER
+                }
+            };
+        } else if let Some(known) = state.routes.name(request, &state.names) {
+            name = known;
+        } else if !is_client && state.leaves_slot() {
+            slot = Some(leave_slot(request));
+        }
+        if let Some(predicate) = &state.is_stream {
+            is_stream |= predicate(&Head::of(request));
+        }
+        let scheme = UrlScheme::of(request.uri(), state.scheme);
+        let method = state.methods.name(request.method());
+        let place = Place::of(kind, scheme, method);
+        state.active.begin(lane.number, place);
+        let key = Key {
+            kind,
+            is_stream,
+            method,
+            scheme,
+            version: Version::of(request.version()),
+            name,
+            peer: if is_client { peer(lane, request.uri(), scheme) } else { Name::NONE },
+            status: None,
+            code: None,
+            error: ErrorType::None,
+        };
+        Self(Some(Watched {
+            lane: lane.clone(),
+            start,
+            headers_at: None,
+            key,
+            place,
+            protocol,
+            trace: if state.shape.exemplars { Trace::sampled(request.headers()) } else { None },
+            request_bytes: if state.shape.body_sizes { length(request) } else { None },
+            response_bytes: 0,
+            slot,
+            candidate,
+        }))
+    }
+}
+
+impl Guard for Recording {
+    #[inline]
+    fn head<B>(&mut self, response: &mut Response<B>) {
+        if let Some(watched) = &mut self.0 {
+            watched.head(response);
+        }
+    }
+
+    #[inline]
+    fn data(&mut self, bytes: usize) {
+        if let Some(watched) = &mut self.0 {
+            watched.response_bytes += bytes as u64;
+        }
+    }
+
+    #[inline]
+    fn end(self, end: End<'_>) {
+        if let Some(watched) = self.0 {
+            watched.end(end);
+        }
+    }
+}
+
+impl Watched {
+    #[inline]
+    fn head<B>(&mut self, response: &Response<B>) {
+        if self.lane.state.shape.time_to_headers {
+            self.headers_at = Some(Instant::now());
+        }
+        let headers = response.headers();
+        self.key.status = Some(response.status());
+        if self.key.kind.is_rpc() {
+            self.key.code = headers.get(&GRPC_STATUS).map(code);
+        } else if let Some(content_type) = headers.get(CONTENT_TYPE) {
+            self.key.is_stream |= is_stream(content_type.as_bytes());
+        }
+        let extensions = response.extensions();
+        if !extensions.is_empty() {
+            let kind = self.key.kind;
+            if let Some(rejection) = extensions.get::<LocalRejection>() {
+                self.resolve_name();
+                self.lane.state.rejected(kind, self.key.name, *rejection);
+            }
+            if let Some(problem) = extensions.get::<Problem>() {
+                self.resolve_name();
+                self.lane.state.problem(kind, self.key.name, problem);
+            }
+        }
+    }
+
+    #[inline]
+    fn end(mut self, end: End<'_>) {
+        let now = Instant::now();
+        self.judge(&end);
+        self.resolve_name();
+        let Self { lane, mut key, start, place, .. } = self;
+        let state = &*lane.state;
+        if let Some(uri) = &self.candidate
+            && key.code == Some(Code::Ok)
+        {
+            key.name = state.grpc.learn(uri.path());
+        }
+        if matches!(end, End::Panicked) {
+            state.panicked(key.kind, key.name);
+        }
+        let nanos = |at: Instant| at.as_nanos().saturating_sub(start.as_nanos());
+        let mut measured = Measured {
+            nanos: Some(nanos(now)),
+            nanos_to_headers: self.headers_at.map(nanos),
+            request_bytes: self.request_bytes,
+            response_bytes: Some(self.response_bytes),
+            trace: self.trace,
+            at: now.as_nanos(),
+        };
+        if key.is_stream {
+            let own = Measured {
+                nanos_to_headers: None,
+                request_bytes: None,
+                response_bytes: None,
+                ..measured
+            };
+            state.count(lane.number, &key, &own);
+            key.is_stream = false;
+            if state.streams == Streams::Apart {
+                measured.nanos = None;
+            }
+        }
+        state.count(lane.number, &key, &measured);
+        state.active.end(lane.number, place);
+    }
+
+    /// What became of it, in the words of the labels.
+    #[inline]
+    fn judge(&mut self, end: &End<'_>) {
+        let key = &mut self.key;
+        if key.kind.is_rpc() {
+            judge_rpc(key, self.protocol, end);
+        } else {
+            judge_http(key, end);
+        }
+    }
+
+    #[inline]
+    fn resolve_name(&mut self) {
+        if let Some(route) = self.slot.as_ref().and_then(RouteSlot::get) {
+            self.key.name = of_route(route, &self.lane.state.names);
+        }
+    }
+}
+
+/// A status that is an error to this side comes before whatever else happened.
+#[inline]
+fn judge_http(key: &mut Key, end: &End<'_>) {
+    let is_error = |status: StatusCode| {
+        status.is_server_error() || key.kind.is_client() && status.is_client_error()
+    };
+    key.error = match end {
+        End::Panicked => ErrorType::Panic,
+        _ if key.status.is_some_and(is_error) => ErrorType::Status,
+        End::Complete | End::Trailers(_) => ErrorType::None,
+        End::Dropped => ErrorType::Cancelled,
+        End::Error(error) if key.status.is_some() => ErrorType::of(*error, ErrorType::Body),
+        End::Error(error) => ErrorType::of(*error, ErrorType::Other),
+    };
+}
+
+#[inline]
+fn judge_rpc(key: &mut Key, protocol: Protocol, end: &End<'_>) {
+    if key.code.is_none() {
+        key.code = match end {
+            End::Trailers(trailers) => {
+                Some(trailers.get(&GRPC_STATUS).map_or_else(|| without_code(key.status), code))
+            }
+            // gRPC-Web has its trailers in the body, where we do not look.
+            End::Complete if !protocol.is_grpc() && key.status == Some(StatusCode::OK) => None,
+            End::Complete => Some(without_code(key.status)),
+            End::Dropped => Some(Code::Cancelled),
+            End::Error(_) | End::Panicked => Some(Code::Unknown),
+        };
+    }
+    let is_error = |code: Code| match code {
+        Code::Ok => false,
+        Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss => true,
+        _ => key.kind.is_client(),
+    };
+    key.error = match end {
+        End::Panicked => ErrorType::Panic,
+        End::Dropped => ErrorType::Cancelled,
+        End::Error(error) => {
+            let otherwise = if key.status.is_some() { ErrorType::Body } else { ErrorType::Other };
+            ErrorType::of(*error, otherwise)
+        }
+        _ if key.code.is_some_and(is_error) => ErrorType::Code,
+        _ => ErrorType::None,
+    };
+}
+
+/// A value that is no code is `UNKNOWN`, as the specification says.
+fn code(value: &http::HeaderValue) -> Code {
+    Code::from_header(value).unwrap_or(Code::Unknown)
+}
+
+/// What a client makes of an answer that ends without a code, by the table of gRPC's
+/// `http-grpc-status-mapping`.
+#[cold]
+fn without_code(status: Option<StatusCode>) -> Code {
+    match status.map(|status| status.as_u16()) {
+        Some(400) => Code::Internal,
+        Some(401) => Code::Unauthenticated,
+        Some(403) => Code::PermissionDenied,
+        Some(404) => Code::Unimplemented,
+        Some(429 | 502 | 503 | 504) => Code::Unavailable,
+        _ => Code::Unknown,
+    }
+}
+
+const fn is_rpc(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Grpc(_) | Protocol::GrpcWeb(_) | Protocol::GrpcWebText(_))
+}
+
+/// Answers that go on for as long as somebody listens.
+fn is_stream(content_type: &[u8]) -> bool {
+    const ENDLESS: [&[u8]; 2] = [b"text/event-stream", b"multipart/x-mixed-replace"];
+    ENDLESS.iter().any(|endless| {
+        let start = content_type.get(..endless.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(endless))
+    })
+}
+
+/// The slot of the request, left now if there is none.
+#[cold]
+fn leave_slot<Q>(request: &mut Request<Q>) -> RouteSlot {
+    request.extensions_mut().get_or_insert_default::<RouteSlot>().clone()
+}
+
+/// How long the body of a request is, if it says so.
+fn length<Q: Body>(request: &Request<Q>) -> Option<u64> {
+    let exact = request.body().size_hint().exact();
+    exact.or_else(|| request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok())
+}
+
+/// Whom a client calls: `orders.example.com:443`.
+fn peer(lane: &Lane, uri: &Uri, scheme: UrlScheme) -> Name {
+    let Some(host) = uri.host() else {
+        return Name::NONE;
+    };
+    let port = uri.port();
+    let port = port.as_ref().map_or_else(|| scheme.port(), |port| port.as_str());
+    let mut text = [0; 280];
+    let mut len = 0;
+    for part in [host, ":", port] {
+        let Some(place) = text.get_mut(len..len + part.len()) else {
+            return Name::OTHER;
+        };
+        place.copy_from_slice(part.as_bytes());
+        len += part.len();
+    }
+    let Ok(text) = std::str::from_utf8(&text[..len]) else {
+        return Name::OTHER;
+    };
+    lane.state.peers.get_or_insert(text, || text.into())
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").field("counts", &self.0.is_some()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+use std::{
+    fmt, mem,
+    task::{Context, Poll},
+};
+
+use http::{Method, Request, Response};
+use http_body::Body;
+use tower_ready_core::{End, Guard, GuardedBody, GuardedFuture, Head};
+use tower_service::Service;
+
+use super::{Metrics, Recording, layer::Condition};
+
+/// A service whose requests are counted.
+#[derive(Clone)]
+pub struct MetricsService<S> {
+    inner: S,
+    metrics: Metrics,
+    is_client: bool,
+    condition: Option<Condition>,
+}
+
+/// The future of a [`MetricsService`].
+pub type MetricsFuture<F> = GuardedFuture<F, Recording>;
+
+/// The body of an answer that is counted when it is over.
+pub type MetricsBody<B> = GuardedBody<B, Recording>;
+
+impl<S> MetricsService<S> {
+    pub(super) const fn new(
+        inner: S,
+        metrics: Metrics,
+        is_client: bool,
+        condition: Option<Condition>,
+    ) -> Self {
+        Self { inner, metrics, is_client, condition }
+    }
+
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to be changed.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service alone.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, Q, B> Service<Request<Q>> for MetricsService<S>
+where
+    S: Service<Request<Q>, Response = Response<B>>,
+    S::Error: 'static,
+    Q: Body,
+    B: Body,
+    B::Error: 'static,
+{
+    type Response = Response<MetricsBody<B>>;
+    type Error = S::Error;
+    type Future = MetricsFuture<S::Future>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, mut request: Request<Q>) -> Self::Future {
+        let counts = self.condition.as_ref().is_none_or(|holds| holds(&Head::of(&request)));
+        let recording = match counts {
+            true => Recording::start(self.metrics.lane(), self.is_client, &mut request),
+            false => Recording::nothing(),
+        };
+        // All that is asked of the method later is whether it is this one.
+        let method = if request.method() == Method::HEAD { Method::HEAD } else { Method::GET };
+        let mut calling = Calling(recording);
+        let future = self.inner.call(request);
+        GuardedFuture::new(&method, future, calling.take())
+    }
+}
+
+/// A call that has begun. One that panics has no future that could tell.
+struct Calling(Recording);
+
+impl Calling {
+    fn take(&mut self) -> Recording {
+        mem::replace(&mut self.0, Recording::nothing())
+    }
+}
+
+impl Drop for Calling {
+    #[inline]
+    fn drop(&mut self) {
+        self.take().end(End::Panicked);
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for MetricsService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricsService")
+            .field("inner", &self.inner)
+            .field("metrics", &self.metrics)
+            .field("client", &self.is_client)
+            .field("conditional", &self.condition.is_some())
+            .finish()
+    }
+}
