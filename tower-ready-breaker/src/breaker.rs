@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tower_ready_core::{Instant, Outcome};
 
 use crate::{
-    BreakerBuilder, BreakerLayer, Changes, Permit, Rejected, Run, Snapshot, State,
+    BreakerBuilder, BreakerLayer, Changes, FallbackLayer, Permit, Rejected, Run, Snapshot, State,
     circuit::{Circuit, Phase, Refusal},
     keyed::room,
     pins::{Pins, stripes},
@@ -52,6 +52,11 @@ impl Breaker {
     /// A layer over this breaker.
     pub fn layer(&self) -> BreakerLayer {
         BreakerLayer::new(self.clone())
+    }
+
+    /// A layer over this breaker that sends what is not let through to another service.
+    pub fn fallback_to<F>(&self, fallback: F) -> FallbackLayer<F> {
+        FallbackLayer::new(self.clone(), fallback)
     }
 
     /// A layer over this breaker that holds callers instead of rejecting them: for an endpoint

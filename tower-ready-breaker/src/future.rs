@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_ready_core::{AnswerBody, Deadline, GuardedFuture};
+use tower_ready_core::{Deadline, GuardedFuture};
 use tower_service::Service;
 
 use crate::{BreakerBody, Permit, guard::Watch};
@@ -64,13 +64,14 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match self.project().kind.project() {
-            KindProj::Call { call } => ready!(call.poll(cx))
-                .map(|response| response.map(|body| BreakerBody::new(AnswerBody::inner(body)))),
+            KindProj::Call { call } => {
+                ready!(call.poll(cx)).map(|response| response.map(BreakerBody::call))
+            }
             KindProj::Answer { response } => {
                 let response = response.take();
                 #[expect(clippy::expect_used, reason = "the contract of `Future`")]
                 let response = response.expect("`BreakerFuture` polled after completion");
-                Ok(response.map(|bytes| BreakerBody::new(AnswerBody::full(bytes))))
+                Ok(response.map(BreakerBody::full))
             }
         })
     }

@@ -61,7 +61,8 @@
 //! # });
 //! ```
 //!
-//! Around one service: `breaker.layer()`; around one whose answers are not HTTP: [`CallLayer`].
+//! Around one service: `breaker.layer()`; around one whose answers are not HTTP: [`CallLayer`]; with
+//! another to turn to: [`Breaker::fallback_to`]; around each of several: [`PerServiceLayer`].
 //!
 //! # Rules
 //!
@@ -108,7 +109,25 @@
 //! # Its place
 //!
 //! On a client, outside in: the total deadline, retry, the breaker, the timeout of an attempt, the
-//! transport. Each attempt passes the breaker, and a rejected one is not worth another.
+//! transport. Each attempt passes the breaker, and a rejected one is not worth another. With the
+//! feature `retry` that is three lines:
+//!
+//! ```
+//! # #[cfg(feature = "retry")] {
+//! # use std::time::Duration;
+//! # use bytes::Bytes;
+//! # use http_body_util::Full;
+//! # use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! # use tower::ServiceBuilder;
+//! # use tower_ready_breaker::{Breaker, RetryPolicy, by_authority};
+//! # let breaker = Breaker::builder("upstream").build_keyed(by_authority).unwrap();
+//! let client = ServiceBuilder::new()
+//!     .retry(RetryPolicy::new(2))
+//!     .layer(breaker.layer())
+//!     .timeout(Duration::from_secs(1))
+//!     .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+//! # }
+//! ```
 //!
 //! On a server: around each dependency, not around the router. A breaker around all routes lets one
 //! bad route shut the others; if it has to be there, key it [by route](by_route).
@@ -130,7 +149,9 @@
 //!
 //! # Events
 //!
-//! [`on_event`](BreakerBuilder::on_event) hears of each [`Change`], and with the feature `tracing`
+//! A task may [subscribe](Breaker::subscribe) to the states of a breaker, and a [`Registry`] shows
+//! all of them, to the program and to operators. [`on_event`](BreakerBuilder::on_event) hears of each
+//! [`Change`], and with the feature `tracing`
 //! so do subscribers, target `tower_ready_breaker`: `circuit opened` and `circuit did not open` at
 //! `WARN`, `circuit changed` at `INFO`, with `breaker`, `key`, `reason` and `change`. What is counted
 //! is in the [`Snapshot`].
@@ -141,6 +162,7 @@
 //! |---|---|---|
 //! | `tracing` | yes | one event for each change of state; costs tracing |
 //! | `gate` | no | a layer that waits instead of rejecting; costs tokio's timer |
+//! | `retry` | no | a policy for `tower::retry`; costs tower and tokio's timer |
 //! | `failsafe` | no | the failure policies of failsafe as rules; costs failsafe |
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
@@ -156,6 +178,7 @@ mod error;
 mod event;
 #[cfg(feature = "failsafe")]
 mod failsafe;
+mod fallback;
 mod future;
 #[cfg(feature = "gate")]
 mod gate;
@@ -164,11 +187,14 @@ mod hint;
 mod keyed;
 mod layer;
 mod orders;
+mod per_service;
 mod permit;
 mod pins;
 mod policy;
 mod registry;
 mod rejection;
+#[cfg(feature = "retry")]
+mod retry;
 mod run;
 mod service;
 mod snapshot;
@@ -179,6 +205,8 @@ mod trip;
 pub use self::failsafe::FailsafePolicy;
 #[cfg(feature = "gate")]
 pub use self::gate::{GateLayer, GateService};
+#[cfg(feature = "retry")]
+pub use self::retry::{RetryPolicy, RetryWait};
 pub use self::{
     body::BreakerBody,
     breaker::Breaker,
@@ -189,9 +217,11 @@ pub use self::{
     classify::{Answer, Classify},
     error::{BreakerError, ConfigError, ConfigErrorKind},
     event::{Change, Event, OnBreaker},
+    fallback::{FallbackFuture, FallbackLayer, FallbackService},
     future::BreakerFuture,
     keyed::{KeyedBreaker, KeyedBreakerLayer, KeyedBreakerService, by_authority, by_route},
     layer::BreakerLayer,
+    per_service::PerServiceLayer,
     permit::Permit,
     registry::{AdminService, Listed, Registry},
     rejection::{CIRCUIT_OPEN, Fallback, Rejected, RejectedKind},

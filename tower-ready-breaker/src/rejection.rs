@@ -95,7 +95,7 @@ impl Rejected {
         Problem::new(&CIRCUIT_OPEN).retry_after(self.retry_after()).rejected_by(self.mark())
     }
 
-    const fn mark(&self) -> LocalRejection {
+    pub(crate) const fn mark(&self) -> LocalRejection {
         LocalRejection::new("breaker", self.kind().as_str())
     }
 

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::{future, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -15,60 +15,24 @@ use hyper_util::{
 use support::builder;
 use tower::{
     BoxError, Service, ServiceBuilder, ServiceExt,
-    retry::{
-        Policy, Retry,
-        budget::{Budget, TpsBudget},
-    },
+    retry::{Retry, budget::TpsBudget},
     timeout::Timeout,
 };
-use tower_ready_breaker::{BreakerBody, KeyedBreaker, KeyedBreakerService, State, by_authority};
-use tower_ready_core::{LocalRejection, Outcome};
+use tower_ready_breaker::{
+    BreakerBody, KeyedBreaker, KeyedBreakerService, RetryPolicy, State, by_authority,
+};
 use tower_ready_testing::{Server, each_host};
 
 type Transport = Timeout<Client<HttpConnector, Full<Bytes>>>;
-type Stack = Retry<Again, KeyedBreakerService<Transport>>;
+type Stack = Retry<RetryPolicy, KeyedBreakerService<Transport>>;
 type Answer = Result<Response<BreakerBody<hyper::body::Incoming>>, BoxError>;
-
-/// The recipe: once more after a failure, if the budget allows, but never after a rejection of ours.
-#[derive(Clone)]
-struct Again {
-    left: u32,
-    budget: std::sync::Arc<TpsBudget>,
-}
-
-impl<B> Policy<Request<Full<Bytes>>, Response<B>, BoxError> for Again {
-    type Future = future::Ready<()>;
-
-    fn retry(
-        &mut self,
-        _: &mut Request<Full<Bytes>>,
-        result: &mut Result<Response<B>, BoxError>,
-    ) -> Option<Self::Future> {
-        let failed = match result {
-            // The circuit is open: the same endpoint will not do better a moment later.
-            Ok(answer) if answer.extensions().get::<LocalRejection>().is_some() => return None,
-            Ok(answer) => Outcome::of_status(answer.status(), answer.headers()) == Outcome::Failure,
-            Err(_) => true,
-        };
-        if !failed {
-            self.budget.deposit();
-            return None;
-        }
-        self.left = self.left.checked_sub(1)?;
-        self.budget.withdraw().then(|| future::ready(()))
-    }
-
-    fn clone_request(&mut self, request: &Request<Full<Bytes>>) -> Option<Request<Full<Bytes>>> {
-        Some(request.clone())
-    }
-}
 
 /// Longer than an answer needs on a machine that is busy.
 const PATIENT: Duration = Duration::from_secs(20);
 
 fn stack(breaker: &KeyedBreaker, retries: u32, budget: TpsBudget, attempt: Duration) -> Stack {
     ServiceBuilder::new()
-        .retry(Again { left: retries, budget: budget.into() })
+        .retry(RetryPolicy::new(retries).budget(budget))
         .layer(breaker.layer())
         .timeout(attempt)
         .service(Client::builder(TokioExecutor::new()).build_http())

@@ -47,17 +47,18 @@ impl AdminService {
 
     fn answer(&self, head: &Head<'_>) -> Result<Vec<Listed>, Problem> {
         let query = head.uri().query().unwrap_or_default();
-        let [breaker, key, order] = ["breaker", "key", "order"].map(|name| value(query, name));
+        let values = ["breaker", "key", "order"].map(|name| value(query, name));
+        let [breaker, key, order] = values.each_ref().map(Option::as_deref);
         match *head.method() {
             Method::GET | Method::HEAD => {}
-            Method::POST => self.order(head, breaker.as_deref(), key.as_deref(), order)?,
+            Method::POST => self.order(head, breaker, key, order)?,
             _ => {
                 let problem = Problem::status(StatusCode::METHOD_NOT_ALLOWED);
                 return Err(problem.header(ALLOW, HeaderValue::from_static("GET, HEAD, POST")));
             }
         }
         let mut circuits = self.registry.snapshots();
-        circuits.retain(|it| breaker.as_ref().is_none_or(|name| **name == *it.breaker));
+        circuits.retain(|it| breaker.is_none_or(|name| *name == *it.breaker));
         Ok(circuits)
     }
 
@@ -66,14 +67,14 @@ impl AdminService {
         head: &Head<'_>,
         breaker: Option<&str>,
         key: Option<&str>,
-        order: Option<String>,
+        order: Option<&str>,
     ) -> Result<(), Problem> {
         // A page of somebody else's, in the browser of an operator.
         let site = head.headers().get("sec-fetch-site");
         if site.is_some_and(|site| site != "same-origin" && site != "none") {
             return Err(Problem::status(StatusCode::FORBIDDEN).detail("orders come from here"));
         }
-        let Some(order) = order.as_deref().and_then(Order::read) else {
+        let Some(order) = order.and_then(Order::read) else {
             let detail = format!("`order` is one of {}", Order::WORDS);
             return Err(Problem::status(StatusCode::BAD_REQUEST).detail(detail));
         };

@@ -1,0 +1,97 @@
+use std::{
+    fmt,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::{Breaker, BreakerBody, FallbackFuture};
+
+/// The service of a [`FallbackLayer`](crate::FallbackLayer).
+///
+/// It is ready as a [`BreakerService`](crate::BreakerService) is. A clone of the other service is
+/// asked for its readiness when there is a request for it.
+pub struct FallbackService<S, F> {
+    inner: S,
+    breaker: Breaker,
+    fallback: F,
+    /// The circuit let nothing through when this service was asked whether it is ready.
+    is_shut: bool,
+}
+
+impl<S, F> FallbackService<S, F> {
+    /// Guards a service.
+    pub const fn new(inner: S, breaker: Breaker, fallback: F) -> Self {
+        Self { inner, breaker, fallback, is_shut: false }
+    }
+
+    /// The inner service.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service; calls of it go past the breaker.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, F, Q, B> Service<Request<Q>> for FallbackService<S, F>
+where
+    S: Service<Request<Q>, Response = Response<B>>,
+    S::Error: 'static,
+    F: Service<Request<Q>, Response = Response<B>, Error = S::Error> + Clone,
+    B: Body<Data = Bytes>,
+    B::Error: 'static,
+{
+    type Response = Response<BreakerBody<B>>;
+    type Error = S::Error;
+    type Future = FallbackFuture<S::Future, F, Q>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.is_shut = !self.breaker.lets_pass();
+        if self.is_shut {
+            return Poll::Ready(Ok(()));
+        }
+        let readied = ready!(self.inner.poll_ready(cx));
+        if readied.is_err() {
+            self.breaker.fail_unready();
+        }
+        Poll::Ready(readied)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        let admitted =
+            if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
+        match admitted {
+            Ok(permit) => FallbackFuture::call(&mut self.inner, request, permit),
+            Err(rejected) => FallbackFuture::fall_back(&self.fallback, request, rejected),
+        }
+    }
+}
+
+/// Readiness is of one instance: a clone has yet to ask.
+impl<S: Clone, F: Clone> Clone for FallbackService<S, F> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.breaker.clone(), self.fallback.clone())
+    }
+}
+
+impl<S: fmt::Debug, F> fmt::Debug for FallbackService<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FallbackService")
+            .field("inner", &self.inner)
+            .field("breaker", &self.breaker)
+            .finish_non_exhaustive()
+    }
+}
