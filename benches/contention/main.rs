@@ -11,7 +11,19 @@
     reason = "a bench prints, and reports its own failures by panicking"
 )]
 
-use std::{env, hint::black_box, sync::Arc, thread, time::Duration};
+mod tokens;
+
+use std::{
+    cell::Cell,
+    env,
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use failsafe::{Config, failure_policy};
 use recloser::Recloser;
@@ -27,8 +39,17 @@ fn main() {
     if !env::args().any(|arg| arg == "--bench") {
         return; // of `cargo test`
     }
-    println!("| breaker, closed | alone | two threads | factor |");
+    breakers();
+    auth();
+}
+
+fn head(concern: &str) {
+    println!("| {concern} | alone | two threads | factor |");
     println!("|---|---:|---:|---:|");
+}
+
+fn breakers() {
+    head("breaker, closed");
     let breaker = Breaker::builder("bench").build().unwrap();
     line("failure rate", move || {
         breaker.try_acquire().unwrap().success();
@@ -59,6 +80,33 @@ fn main() {
     let recloser = Recloser::default();
     line("[recloser]", move || {
         black_box(recloser.call(|| Ok::<_, ()>(1))).unwrap();
+    });
+}
+
+fn auth() {
+    println!();
+    head("auth, verify");
+    let token = tokens::hs256("alice");
+    let verifier = tokens::verifier(&token);
+    let bytes = token.text.clone();
+    line("a new HS256 token", move || {
+        black_box(verifier.verify(black_box(bytes.as_bytes()))).unwrap();
+    });
+    let tokens: Vec<_> = tokens::es256(64);
+    let verifier = tokens::verifier(&tokens[0]);
+    let first = tokens[0].text.clone();
+    let same = verifier.clone();
+    line("one ES256 token, seen before", move || {
+        black_box(same.verify(black_box(first.as_bytes()))).unwrap();
+    });
+    let next = AtomicUsize::new(0);
+    thread_local! { static AT: Cell<usize> = const { Cell::new(usize::MAX) } }
+    line("ES256 tokens of each thread's own, seen before", move || {
+        // Each thread goes round in a half of its own.
+        let at = AT.get();
+        let at = if at == usize::MAX { next.fetch_add(32, Ordering::Relaxed) % 64 } else { at };
+        AT.set(at / 32 * 32 + (at + 1) % 32);
+        black_box(verifier.verify(black_box(tokens[at].text.as_bytes()))).unwrap();
     });
 }
 

@@ -6,7 +6,7 @@ use tower_ready_problem::Problem;
 
 use crate::{
     ApiKeys, AuthBuilder, AuthLayer, CredentialKind, Event, EventKind, JwtVerifier, Lookup, OnAuth,
-    Principal, Reason, Revocation, TokenError,
+    Principal, Reason, Revocation, StoreError, TokenError,
     credentials::Credentials,
     forward::Forward,
     jwt::claimed_issuer,
@@ -162,11 +162,14 @@ impl Auth {
             return Lookup::Ready(Err(TokenError::claim(Reason::MissingClaim, "jti")));
         }
         let fail_open = self.0.fail_open;
-        let decide = move |principal, revoked| match revoked {
+        let decide = move |principal, revoked: Result<bool, StoreError>| match revoked {
             Ok(false) => Ok(principal),
             Ok(true) => Err(TokenError::whose(Reason::Revoked, &principal)),
-            Err(_) if fail_open => Ok(principal),
-            Err(_) => Err(TokenError::whose(Reason::StoreUnavailable, &principal)),
+            Err(error) => {
+                error.log();
+                let no = || TokenError::whose(Reason::StoreUnavailable, &principal);
+                if fail_open { Ok(principal) } else { Err(no()) }
+            }
         };
         match revocation.is_revoked(&principal) {
             Lookup::Ready(revoked) => Lookup::Ready(decide(principal, revoked)),

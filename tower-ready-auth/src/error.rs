@@ -47,8 +47,10 @@ pub enum ConfigErrorKind {
     PrivateKeyUrl,
     /// The roots of trust of the system cannot be read.
     Roots,
-    /// No runtime of tokio to refresh keys on.
+    /// No runtime of tokio to work on.
     NoRuntime,
+    /// A URL that is none of a Redis.
+    RedisUrl,
     /// An authenticator without any scheme.
     NoScheme,
     /// Two verifiers for one issuer.
@@ -159,7 +161,10 @@ impl ConfigErrorKind {
                  often named ca-certificates"
             }
             Self::NoRuntime => {
-                "jwks url: keys are refreshed by a task: build the source inside a tokio runtime"
+                "this needs tasks and timers of tokio: build it inside of a tokio runtime"
+            }
+            Self::RedisUrl => {
+                "redis: this is no URL of a Redis: write one such as redis://127.0.0.1:6379/"
             }
             Self::NoScheme => {
                 "no scheme is set: add a verifier with jwt(..) or keys with api_keys(..)"

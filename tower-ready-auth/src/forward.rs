@@ -6,8 +6,10 @@ use crate::Principal;
 
 pub(crate) struct Forward {
     pub(crate) header: HeaderName,
-    pub(crate) value: Box<dyn Fn(&Principal) -> Option<String> + Send + Sync>,
+    pub(crate) value: Box<Value>,
 }
+
+type Value = dyn Fn(&Principal) -> Option<String> + Send + Sync;
 
 impl Forward {
     /// Puts the header in place of what a caller may have put there. What no header can carry is

@@ -99,7 +99,8 @@
 //! | `authz_fail` | warn | a policy says no |
 //! | `authn_unavailable` | error | keys or a store are not there |
 //!
-//! What becomes of key sets and files is under `tower_ready_auth::keys`.
+//! What becomes of key sets and files is under `tower_ready_auth::keys`, and why a store did not
+//! answer under `tower_ready_auth::store`.
 //!
 //! # Features
 //!
@@ -109,6 +110,7 @@
 //! | `jwks-http` | no | `KeyUrl`: keys from URLs and OpenID discovery; costs hyper's client, rustls, tokio |
 //! | `axum` | no | `Principal` as an extractor, axum's peer address; costs axum |
 //! | `tonic` | no | `Principal::of_call`, tonic's peer address; costs tonic with its server |
+//! | `redis` | no | `RedisRevocation`: revocations for all instances; costs redis-rs and tokio |
 //! | `jsonwebtoken` | no | `Key` from jsonwebtoken's keys; costs jsonwebtoken without a backend |
 
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::unwrap_used))]
@@ -143,6 +145,8 @@ mod watch;
 
 #[cfg(feature = "jwks-http")]
 pub use self::jwt::{KeyUrl, KeyUrlBuilder};
+#[cfg(feature = "redis")]
+pub use self::revocation::{RedisRevocation, RedisRevocationBuilder};
 pub use self::{
     api_key::{ApiKey, ApiKeyRecord, ApiKeyStore, ApiKeys, ApiKeysBuilder, FileKeys, MemoryKeys},
     auth::Auth,

@@ -1,5 +1,7 @@
 use std::{error::Error, fmt, future::Future, pin::Pin};
 
+use crate::{Reason, TokenError};
+
 /// What a store has to say: at once, from memory, or later.
 ///
 /// Only what comes later is boxed and waited for, so that a store in memory costs a request
@@ -49,6 +51,19 @@ impl StoreError {
     /// What went wrong, for the log alone.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(error.into())
+    }
+
+    /// Says what went wrong to those who run the service; its callers only learn that something did.
+    pub(crate) fn log(&self) {
+        #[cfg(feature = "tracing")]
+        tracing::error!(target: "tower_ready_auth::store", error = %self.0, "a store is no help");
+    }
+}
+
+impl From<StoreError> for TokenError {
+    fn from(error: StoreError) -> Self {
+        error.log();
+        Reason::StoreUnavailable.into()
     }
 }
 

@@ -89,11 +89,11 @@ impl ApiKeys {
             Lookup::Ready(Ok(record)) => {
                 Lookup::Ready(self.0.check(record.as_deref(), &digest, source))
             }
-            Lookup::Ready(Err(_)) => Lookup::Ready(Err(Reason::StoreUnavailable.into())),
+            Lookup::Ready(Err(error)) => Lookup::Ready(Err(error.into())),
             Lookup::Later(found) => {
                 let keys = self.clone();
                 Lookup::later(async move {
-                    let record = found.await.map_err(|_| Reason::StoreUnavailable)?;
+                    let record = found.await.map_err(TokenError::from)?;
                     keys.0.check(record.as_deref(), &digest, source)
                 })
             }

@@ -22,6 +22,9 @@ fn a_verifier_needs_keys_an_issuer_and_an_audience() {
     refused(empty().issuer(ISSUER).audience("a").build(), ConfigErrorKind::NoKeys);
     refused(empty().audience("a").keys(keys()).build(), ConfigErrorKind::NoIssuer);
     refused(empty().issuer(ISSUER).keys(keys()).build(), ConfigErrorKind::NoAudience);
+    // A setting that came out empty.
+    refused(builder(&HMAC).issuer("").build(), ConfigErrorKind::NoIssuer);
+    refused(builder(&HMAC).audience("").build(), ConfigErrorKind::NoAudience);
     assert!(empty().any_issuer().any_audience().keys(keys()).build().is_ok());
 
     refused(builder(&HMAC).algorithms([]).build(), ConfigErrorKind::NoAlgorithm);

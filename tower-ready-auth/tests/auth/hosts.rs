@@ -162,6 +162,29 @@ each_host! {
         }
     }
 
+    async fn who_calls_is_told_in_a_header_that_callers_cannot_set(host) {
+        let user = http::HeaderName::from_static("x-user");
+        let auth = auth()
+            .optional(true)
+            .forward(user, |principal| Some(principal.subject().to_owned()))
+            .forward(http::HeaderName::from_static("x-bad"), |_| Some("a\nb".to_owned()));
+        let server = host.serve(auth.build().unwrap().layer().when(|head| {
+            !head.headers().contains_key("x-by")
+        })).await;
+        let forged = |call: Call| call.header("x-user", "root").header("x-bad", "root");
+        for (call, user) in [
+            (forged(alice()).header("x-user", "admin"), Some("alice")),
+            (forged(Call::ok()), None),
+            (forged(Call::ok()).header("x-by", "1"), None),
+        ] {
+            server.call(call).await.assert_ok();
+            let seen = server.last_seen();
+            assert_eq!(seen.headers().get_all("x-user").iter().count(), usize::from(user.is_some()));
+            assert_eq!(seen.header("x-user"), user);
+            assert_eq!(seen.header("x-bad"), None);
+        }
+    }
+
     async fn a_policy_names_the_scope_that_is_missing(host) {
         let stack = ServiceBuilder::new()
             .layer(AuthLayer::new(hmac_verifier()))

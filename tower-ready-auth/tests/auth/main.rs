@@ -11,6 +11,8 @@ mod hosts;
 mod key_url;
 mod keys;
 mod layer;
+#[cfg(feature = "redis")]
+mod redis;
 mod secrets;
 mod support;
 mod tokens;

@@ -3,7 +3,7 @@
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tower_ready_auth::{Algorithm, JwtVerifier, Key, Reason, verify_compact};
+use tower_ready_auth::{Algorithm, JwtVerifier, Key, KeyError, Reason, verify_compact};
 
 use crate::support::{
     EC, ED, HMAC, RSA, Signer, b64, builder, hmac_verifier, key_set, reason, verifier, with,
@@ -112,6 +112,20 @@ fn a_good_token_of_each_kind_passes() {
     }
 }
 
+/// 8 KiB are allowed, and not a byte more.
+#[test]
+fn token_at_the_limit() {
+    let verifier = hmac_verifier();
+    let sized = |length: usize| {
+        (5_500..6_200).find_map(|n| {
+            let token = HMAC.token(&with(&[("pad", json!("x".repeat(n)))]));
+            (token.len() == length).then_some(token)
+        })
+    };
+    verifier.verify(sized(8_192).unwrap().as_bytes()).unwrap();
+    assert_eq!(reason(&verifier, sized(8_193).unwrap()), Reason::TooLong);
+}
+
 #[test]
 fn noncanonical_trailing_bits() {
     let token = ED.of("alice", "a");
@@ -135,8 +149,10 @@ fn a_public_key_is_never_a_secret() {
         let forger = Signer::Hmac(aws_lc_rs::hmac::HMAC_SHA256, "HS256", secret.to_vec());
         assert_eq!(reason(&verifier, forger.of("a", "b")), Reason::UnsupportedAlgorithm);
     }
-    for secret in [RSA.pem(), format!(" \n{}", RSA.pem())] {
-        assert!(Key::secret(Algorithm::HS256, secret.as_bytes()).is_err());
+    let indented = format!(" \n{}", RSA.pem());
+    for secret in [RSA.pem().as_bytes(), indented.as_bytes(), &spki, jwk.as_bytes()] {
+        let refused = Key::secret(Algorithm::HS256, secret);
+        assert_eq!(refused.unwrap_err(), KeyError::PublicAsSecret);
     }
 }
 

@@ -1,7 +1,6 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    path::Path,
     sync::{
         Arc, RwLock,
         atomic::{AtomicUsize, Ordering},
@@ -9,21 +8,8 @@ use std::{
     time::SystemTime,
 };
 
-use arc_swap::ArcSwap;
-
-use crate::{ConfigError, Lookup, Principal, StoreError, time::Millis, watch::Watch};
-
-/// Which credentials are good no more, though their time is not over.
-///
-/// It is asked for every request, also for a token that was checked before. An error is answered
-/// with 503 and lets nobody pass, unless
-/// [`fail_open`](crate::AuthBuilder::fail_open) says so.
-pub trait Revocation: Send + Sync + 'static {
-    /// Whether the credentials of this principal are revoked. What tells them: its
-    /// [credential id](Principal::credential_id), its subject together with when it was
-    /// [issued](Principal::issued), and its [key id](Principal::key_id).
-    fn is_revoked(&self, principal: &Principal) -> Lookup<Result<bool, StoreError>>;
-}
+use super::Revocation;
+use crate::{Lookup, Principal, StoreError, time::Millis};
 
 /// Revoked credentials in memory. A cheap handle: clones are one list.
 ///
@@ -54,17 +40,6 @@ struct Entries {
     /// How long the list was after the last sweep.
     swept: usize,
 }
-
-/// Revoked credentials in a file, one a line: the `jti` or `sub` of a token, the id of the key that
-/// signed it, or the id of an API key. It is noticed within ten seconds when it changes; one that
-/// is gone changes nothing. Empty lines, and those that begin with `#`, say nothing.
-#[derive(Clone)]
-pub struct RevocationFile {
-    lines: Arc<ArcSwap<HashSet<Box<str>>>>,
-    watch: Watch,
-}
-
-// === impl RevocationList ===
 
 impl RevocationList {
     /// Nothing is revoked yet.
@@ -161,57 +136,6 @@ impl Revocation for RevocationList {
 impl fmt::Debug for RevocationList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RevocationList({})", self.len())
-    }
-}
-
-// === impl RevocationFile ===
-
-impl RevocationFile {
-    /// The values in this file.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read now.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let lines = Arc::new(ArcSwap::from_pointee(HashSet::new()));
-        let kept = Arc::clone(&lines);
-        let watch = Watch::start(path.as_ref(), move |content| {
-            let text = String::from_utf8_lossy(content);
-            let lines = text.lines().map(str::trim);
-            let values = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-            kept.store(Arc::new(values.map(Box::from).collect()));
-            Ok(())
-        })?;
-        Ok(Self { lines, watch })
-    }
-
-    /// Looks at the file now, instead of at the next of its turns.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the file; what was revoked stays so.
-    pub fn reread(&self) -> Result<(), ConfigError> {
-        self.watch.check()
-    }
-}
-
-impl Revocation for RevocationFile {
-    fn is_revoked(&self, principal: &Principal) -> Lookup<Result<bool, StoreError>> {
-        let lines = self.lines.load();
-        let inner = principal.inner();
-        let values =
-            [inner.credential_id.as_deref(), inner.key_id.as_deref(), Some(principal.subject())];
-        let revoked = !lines.is_empty() && values.iter().flatten().any(|it| lines.contains(*it));
-        Lookup::Ready(Ok(revoked))
-    }
-}
-
-impl fmt::Debug for RevocationFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RevocationFile")
-            .field("file", &self.watch)
-            .field("values", &self.lines.load().len())
-            .finish()
     }
 }
 

@@ -1,0 +1,72 @@
+//! Tokens to verify.
+
+use std::time::SystemTime;
+
+use aws_lc_rs::{
+    encoding::AsDer,
+    hmac,
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::json;
+use tower_ready_auth::{Algorithm, JwtVerifier, Key};
+
+const SECRET: [u8; 32] = [7; 32];
+
+pub(crate) struct Token {
+    pub(crate) text: String,
+    /// The key to check it with, in PEM, or none for the secret.
+    key: Option<String>,
+}
+
+pub(crate) fn hs256(subject: &str) -> Token {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
+    let text = token("HS256", subject, |signed| hmac::sign(&key, signed).as_ref().to_vec());
+    Token { text, key: None }
+}
+
+/// Tokens of so many subjects, all signed with one key.
+pub(crate) fn es256(subjects: usize) -> Vec<Token> {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let der = STANDARD.encode(pair.public_key().as_der().unwrap().as_ref());
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n");
+    let sign = |signed: &[u8]| pair.sign(&SystemRandom::new(), signed).unwrap().as_ref().to_vec();
+    (0..subjects)
+        .map(|n| Token { text: token("ES256", &format!("user-{n}"), sign), key: Some(pem.clone()) })
+        .collect()
+}
+
+pub(crate) fn verifier(token: &Token) -> JwtVerifier {
+    let key = match &token.key {
+        Some(pem) => Key::pem(Algorithm::ES256, pem),
+        None => Key::secret(Algorithm::HS256, &SECRET),
+    };
+    JwtVerifier::builder()
+        .issuer("https://issuer.example")
+        .audience("orders")
+        .keys(key.unwrap())
+        .build()
+        .unwrap()
+}
+
+fn token(alg: &str, subject: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let claims = json!({
+        "iss": "https://issuer.example",
+        "aud": "orders",
+        "sub": subject,
+        "exp": now + 100_000,
+        "iat": now,
+        "jti": "0198e2c5-7a53-7c1e-9d4b-3f7a86b1c2d0",
+        "scope": "orders:read orders:write",
+    });
+    let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let header = json!({ "alg": alg, "typ": "JWT" }).to_string();
+    let signed = format!("{}.{}", b64(header.as_bytes()), b64(claims.to_string().as_bytes()));
+    let signature = b64(&sign(signed.as_bytes()));
+    format!("{signed}.{signature}")
+}
