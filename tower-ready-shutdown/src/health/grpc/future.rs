@@ -14,7 +14,7 @@ use tower_ready_problem::{Caller, Problem};
 
 use super::{
     Method, is_grpc,
-    message::{self, MAX_REQUEST, Serving},
+    message::{self, MAX_REQUEST, Word},
     watch::Watching,
 };
 use crate::health::{Health, ProbeBody, Status};
@@ -114,8 +114,8 @@ fn answer(health: &Health, method: Method, message: &[u8]) -> Result<Response<Pr
     let name = message::service_name(message).map_err(malformed)?;
     let is_known = services.binary_search_by(|known| (**known).cmp(name)).is_ok();
     let serving = match health.readiness() {
-        Status::Fail => Serving::NotServing,
-        Status::Pass | Status::Warn => Serving::Serving,
+        Status::Fail => Word::NotServing,
+        Status::Pass | Status::Warn => Word::Serving,
     };
     match method {
         Method::Check if is_known => Ok(unary(message::status(serving))),

@@ -7,7 +7,7 @@ pub(super) const MAX_REQUEST: usize = 1_024;
 
 /// `grpc.health.v1.HealthCheckResponse.ServingStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Serving {
+pub(super) enum Word {
     Serving = 1,
     NotServing = 2,
     ServiceUnknown = 3,
@@ -52,12 +52,12 @@ pub(super) fn service_name(mut message: &[u8]) -> Result<&str, Malformed> {
 }
 
 /// A `HealthCheckResponse` in its frame.
-pub(super) fn status(serving: Serving) -> Bytes {
+pub(super) fn status(serving: Word) -> Bytes {
     frame(&response(serving))
 }
 
 /// A `HealthListResponse { map<string, HealthCheckResponse> statuses = 1; }` in its frame.
-pub(super) fn list(services: &[String], serving: Serving) -> Bytes {
+pub(super) fn list(services: &[String], serving: Word) -> Bytes {
     let mut message = Vec::new();
     for name in services {
         let mut entry = Vec::new();
@@ -68,7 +68,7 @@ pub(super) fn list(services: &[String], serving: Serving) -> Bytes {
     frame(&message)
 }
 
-const fn response(serving: Serving) -> [u8; 2] {
+const fn response(serving: Word) -> [u8; 2] {
     [1 << 3, serving as u8]
 }
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn answers_are_read_by_prost() {
-        for serving in [Serving::Serving, Serving::NotServing, Serving::ServiceUnknown] {
+        for serving in [Word::Serving, Word::NotServing, Word::ServiceUnknown] {
             let frame = status(serving);
             assert_eq!(frame[..5], [0, 0, 0, 0, 2]);
             let read = pb::HealthCheckResponse::decode(&frame[5..]).unwrap();
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_list_of_long_names_is_a_map() {
         let names = ["", "orders.v1.Orders", &"a".repeat(300)].map(str::to_owned);
-        let frame = list(&names, Serving::NotServing);
+        let frame = list(&names, Word::NotServing);
         let length = u32::from_be_bytes(frame[1..5].try_into().unwrap());
         assert_eq!(length as usize, frame.len() - 5);
         let read = HealthListResponse::decode(&frame[5..]).unwrap();

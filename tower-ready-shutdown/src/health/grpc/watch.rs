@@ -10,7 +10,7 @@ use tower_ready_core::grpc::Code;
 
 use super::{
     future::status,
-    message::{self, Serving},
+    message::{self, Word},
 };
 use crate::health::{Health, board::Verdict};
 
@@ -20,7 +20,7 @@ use crate::health::{Health, board::Verdict};
 /// with it the server.
 pub(in crate::health) struct Watching {
     is_known: bool,
-    told: Option<Serving>,
+    told: Option<Word>,
     state: State,
     /// For as long as somebody watches, checks go on.
     _health: Health,
@@ -73,11 +73,11 @@ impl Watching {
         }
     }
 
-    const fn serving(&self, verdict: Verdict) -> Serving {
+    const fn serving(&self, verdict: Verdict) -> Word {
         match verdict {
-            _ if !self.is_known => Serving::ServiceUnknown,
-            Verdict::Ready => Serving::Serving,
-            Verdict::NotReady | Verdict::Leaving => Serving::NotServing,
+            _ if !self.is_known => Word::ServiceUnknown,
+            Verdict::Ready => Word::Serving,
+            Verdict::NotReady | Verdict::Leaving => Word::NotServing,
         }
     }
 }
