@@ -4,10 +4,12 @@ use tower_ready_core::{Head, Instant};
 use tower_ready_problem::{ProblemType, types};
 
 use crate::{
-    Adaptive, Bulkhead, ConfigError, ConfigErrorKind, OnShed, Priority, Queue,
+    Adaptive, Bulkhead, ConfigError, ConfigErrorKind, Cpu, OnShed, Partitions, Priority, Queue,
     adaptive::Learner,
-    bulkhead::{Choice, Inner, Predicate, checked_limit},
+    admission::{Choice, Inner, Predicate},
+    bulkhead::checked_limit,
     gate::{Gate, Shares},
+    is_health_check,
     jitter::Jitter,
     stats::Counters,
 };
@@ -18,7 +20,10 @@ pub struct BulkheadBuilder {
     limit: usize,
     adaptive: Option<Adaptive>,
     queue: Option<Queue>,
+    cpu: Option<Cpu>,
+    partitions: Option<Partitions>,
     exempt: Vec<Predicate>,
+    never_shed: Predicate,
     priority: Option<Choice>,
     shares: (f64, f64),
     problem: &'static ProblemType,
@@ -32,7 +37,10 @@ impl BulkheadBuilder {
             limit: 512,
             adaptive: None,
             queue: None,
+            cpu: None,
+            partitions: None,
             exempt: Vec::new(),
+            never_shed: Box::new(is_health_check),
             priority: None,
             shares: (0.7, 0.9),
             problem: &types::OVERLOADED,
@@ -60,7 +68,33 @@ impl BulkheadBuilder {
         self
     }
 
-    /// Requests that are served in any case and take no slot: health checks, the admin's own.
+    /// Guarantees parts of the slots to groups of requests. Default: none.
+    pub fn partitions(mut self, partitions: Partitions) -> Self {
+        self.partitions = Some(partitions);
+        self
+    }
+
+    /// Turns requests away while the processors are too busy. Default: they may be as busy as they
+    /// are. `problem` with
+    /// [`TEMPORARY_REDUCED_CAPACITY`](tower_ready_problem::types::TEMPORARY_REDUCED_CAPACITY) suits
+    /// a bulkhead that has this.
+    pub fn cpu(mut self, cpu: Cpu) -> Self {
+        self.cpu = Some(cpu);
+        self
+    }
+
+    /// Requests that take a slot if there is one and are served if there is none: nobody turns them
+    /// away. Default: [health checks](is_health_check). It is asked only when somebody would be
+    /// turned away, so it costs the others nothing.
+    pub fn never_shed(
+        mut self,
+        critical: impl Fn(&Head<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.never_shed = Box::new(critical);
+        self
+    }
+
+    /// Requests that are served in any case and take no slot: streams that last, the admin's own.
     /// Default: none.
     pub fn exempt(mut self, exempt: impl Fn(&Head<'_>) -> bool + Send + Sync + 'static) -> Self {
         self.exempt.push(Box::new(exempt));
@@ -133,7 +167,10 @@ impl BulkheadBuilder {
         Ok(Bulkhead(Arc::new(Inner {
             gate: Gate::new(limit, shares),
             learner,
+            cpu: self.cpu.map(|cpu| cpu.checked(now).map(Box::new)).transpose()?,
+            groups: self.partitions.map(Partitions::checked).transpose()?,
             exempt: self.exempt,
+            never_shed: self.never_shed,
             priority: self.priority,
             rule,
             problem: self.problem,

@@ -28,6 +28,12 @@ pub enum ConfigErrorKind {
     Tolerance,
     /// An adaptive limit that is never reconsidered, or always being measured.
     Interval,
+    /// Partitions without shares, with one twice, or with shares that are more than the whole.
+    Partitions,
+    /// Processors that may not be used at all, or wholly.
+    Cpu,
+    /// How busy the processors are cannot be told here.
+    CpuUnknown,
     /// A time to come back after that nobody waits for.
     RetryAfter,
 }
@@ -71,6 +77,17 @@ impl fmt::Display for ConfigError {
             ConfigErrorKind::Interval => {
                 "adaptive: the interval is zero, or more than a tenth of probe_every: use some 100 \
                  ms, and some seconds"
+            }
+            ConfigErrorKind::Partitions => {
+                "partitions: their shares are none, twice the same, more than 64, or above 1 \
+                 together: use one for each name, which leave something to the others"
+            }
+            ConfigErrorKind::Cpu => {
+                "cpu: it is not between 0 and 1: use the part of the processors that may be in use, \
+                 such as 0.9"
+            }
+            ConfigErrorKind::CpuUnknown => {
+                "cpu: /proc/stat cannot be read, as on any system but Linux: use a limit alone"
             }
             ConfigErrorKind::RetryAfter => {
                 "retry_after: it is longer than a day: use about the time that a burst lasts"

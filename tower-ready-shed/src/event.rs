@@ -19,6 +19,8 @@ pub enum Event<'a> {
         protocol: Protocol,
         /// The path that was asked for, without its query.
         path: Option<&'a str>,
+        /// The [partition](crate::Partitions) that it belongs to.
+        partition: Option<&'a str>,
         /// How many are being served.
         in_flight: usize,
         /// How many may be.
@@ -42,16 +44,19 @@ pub enum Reason {
     Waited,
     /// Its place in the queue went to somebody more important, or under overload to somebody newer.
     Evicted,
+    /// The processors had too much to do.
+    Cpu,
 }
 
 impl Reason {
-    /// One word, for labels: `full`, `waited`, `evicted`.
+    /// One word, for labels: `full`, `waited`, `evicted`, `cpu`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Waited => "waited",
             Self::Evicted => "evicted",
+            Self::Cpu => "cpu",
         }
     }
 }

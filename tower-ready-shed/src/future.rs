@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_ready_core::GuardedFuture;
 use tower_service::Service;
 
-use crate::{Bulkhead, ShedBody, permit::Slot, wait::Wait};
+use crate::{Bulkhead, ShedBody, admission::Refusal, permit::Slot, wait::Wait};
 
 pin_project! {
     /// The future of a call to a [`ShedService`](crate::ShedService).
@@ -105,8 +105,9 @@ where
                     match result {
                         Ok(permit) => call(&mut held.service, held.request, Slot::of(permit)),
                         Err(reason) => {
-                            let priority = held.wait.priority;
-                            let response = held.bulkhead.0.refuse(&held.request, priority, reason);
+                            let Wait { priority, member, .. } = held.wait;
+                            let refusal = Refusal { reason, priority, member };
+                            let response = held.bulkhead.0.refuse(&held.request, refusal);
                             Kind::Answer { response: Some(response) }
                         }
                     }

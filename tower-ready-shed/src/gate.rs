@@ -120,6 +120,11 @@ impl Gate {
         }
     }
 
+    /// Takes a slot whether or not there is one.
+    pub(crate) fn take_anyway(&self) {
+        self.word.0.fetch_add(ONE_TAKEN, Acquire);
+    }
+
     /// Gives a slot back.
     #[inline]
     pub(crate) fn give_back(&self) {

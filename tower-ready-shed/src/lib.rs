@@ -41,9 +41,14 @@
 //! 4. A queue that has not been empty for a while is an [overload](Queue::overload): the newest goes
 //!    first, and nobody waits for long. Who waits longest has the caller that is most likely gone.
 //! 5. [Priorities](BulkheadBuilder::priority) keep a part of the slots for what is important, and
-//!    the front of the queue. [Exempt](BulkheadBuilder::exempt) requests are served in any case.
-//! 6. The limit is fixed or [adaptive](BulkheadBuilder::adaptive), and [may be](Bulkhead::set_limit)
+//!    the front of the queue. [`Partitions`] guarantee parts of them to routes or tenants: whoever
+//!    has less than its share is served though others have filled the limit.
+//! 6. Nobody turns [health checks](is_health_check) away, or what else
+//!    [must not be](BulkheadBuilder::never_shed). [Exempt](BulkheadBuilder::exempt) requests take no
+//!    slot at all.
+//! 7. The limit is fixed or [adaptive](BulkheadBuilder::adaptive), and [may be](Bulkhead::set_limit)
 //!    changed at any time. More slots go to those that wait; fewer are taken from nobody.
+//! 8. On Linux [processors](Cpu) that are too busy turn requests away as well.
 //!
 //! # A limit that finds itself
 //!
@@ -83,7 +88,7 @@
 //! The time to come back is another for each, from half to one and a half of
 //! [`retry_after`](BulkheadBuilder::retry_after), so that those who left together do not return
 //! together. A refusal is marked as a [local rejection](tower_ready_core::LocalRejection), `shed` and
-//! `full`, `waited` or `evicted`, so that nobody takes it for a failure of the service.
+//! `full`, `waited`, `evicted` or `cpu`, so that nobody takes it for a failure of the service.
 //!
 //! # Its place
 //!
@@ -110,6 +115,7 @@
 //! | `full` | there was neither a slot nor room to wait |
 //! | `waited` | no slot came in time |
 //! | `evicted` | a place in the queue went to somebody else |
+//! | `cpu` | the processors had too much to do |
 //! | `left` (numbers alone) | a caller left the queue |
 //! | `Adjusted` (an event alone) | an adaptive limit has moved |
 //!
@@ -122,16 +128,20 @@
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
 mod adaptive;
+mod admission;
 mod body;
 mod builder;
 mod bulkhead;
+mod cpu;
 mod error;
 mod event;
 mod future;
 mod gate;
+mod health;
 mod jitter;
 mod layer;
 mod line;
+mod partition;
 mod permit;
 mod priority;
 mod queue;
@@ -145,10 +155,13 @@ pub use self::{
     body::ShedBody,
     builder::BulkheadBuilder,
     bulkhead::Bulkhead,
+    cpu::Cpu,
     error::{ConfigError, ConfigErrorKind},
     event::{Event, OnShed, Reason},
     future::ShedFuture,
+    health::is_health_check,
     layer::ShedLayer,
+    partition::Partitions,
     priority::Priority,
     queue::Queue,
     rejection::EXHAUSTED,

@@ -3,10 +3,13 @@ use std::{fmt, sync::Arc};
 use http::Response;
 use tower_ready_core::{End, Guard, Instant, Outcome, Verdict};
 
-use crate::bulkhead::Inner;
+use crate::{admission::Inner, partition::Member};
 
 /// A slot, which is given back when this is dropped, whatever the reason.
-pub(crate) struct Permit(Arc<Inner>);
+pub(crate) struct Permit {
+    bulkhead: Arc<Inner>,
+    member: Member,
+}
 
 /// What an exchange holds to its end: a slot, unless it needs none.
 #[derive(Debug)]
@@ -17,17 +20,28 @@ pub(crate) struct Slot {
 }
 
 impl Permit {
-    /// Of a slot that was taken.
+    /// Of a slot that was taken, by a member of this group.
     #[inline]
-    pub(crate) const fn new(bulkhead: Arc<Inner>) -> Self {
-        Self(bulkhead)
+    pub(crate) fn new(bulkhead: Arc<Inner>, member: Member) -> Self {
+        if let Some(groups) = &bulkhead.groups {
+            groups.enter(member);
+        }
+        Self { bulkhead, member }
+    }
+
+    /// The same, of a member whom its group knows already.
+    pub(crate) const fn of_member(bulkhead: Arc<Inner>, member: Member) -> Self {
+        Self { bulkhead, member }
     }
 }
 
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        self.0.gate.give_back();
+        if let Some(groups) = &self.bulkhead.groups {
+            groups.leave(self.member);
+        }
+        self.bulkhead.gate.give_back();
     }
 }
 
@@ -40,7 +54,7 @@ impl fmt::Debug for Permit {
 impl Slot {
     #[inline]
     pub(crate) fn of(permit: Permit) -> Self {
-        let learns = permit.0.learner.is_some();
+        let learns = permit.bulkhead.learner.is_some();
         Self { permit: Some(permit), began: learns.then(Instant::now) }
     }
 
@@ -53,17 +67,17 @@ impl Slot {
 impl Guard for Slot {
     #[inline]
     fn head<B>(&mut self, response: &mut Response<B>) {
-        if let (Some(began), Some(Permit(bulkhead))) = (self.began.take(), &self.permit)
+        if let (Some(began), Some(permit)) = (self.began.take(), &self.permit)
             && is_telling(response)
         {
-            bulkhead.learn(began, Instant::now());
+            permit.bulkhead.learn(began, Instant::now());
         }
     }
 
     #[inline]
     fn end(self, _: End<'_>) {
-        if let (Some(began), Some(Permit(bulkhead))) = (self.began, &self.permit) {
-            bulkhead.learn_of_abandoned(began, Instant::now());
+        if let (Some(began), Some(permit)) = (self.began, &self.permit) {
+            permit.bulkhead.learn_of_abandoned(began, Instant::now());
         }
     }
 }

@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_ready_core::Head;
 use tower_service::Service;
 
-use crate::{Bulkhead, ShedBody, ShedFuture, bulkhead::Decision, layer::Condition, permit::Slot};
+use crate::{Bulkhead, ShedBody, ShedFuture, admission::Decision, layer::Condition, permit::Slot};
 
 /// A service that does not take more than it can.
 ///
@@ -78,10 +78,10 @@ where
                 let ready = mem::replace(&mut self.inner, clone);
                 ShedFuture::wait(self.bulkhead.clone(), ready, request, wait)
             }
-            Decision::Refused(priority, reason) => {
+            Decision::Refused(refusal) => {
                 // Readiness may be a permit, which nobody is to hold for a call that is not made.
                 self.inner = self.inner.clone();
-                ShedFuture::answer(self.bulkhead.0.refuse(&request, priority, reason))
+                ShedFuture::answer(self.bulkhead.0.refuse(&request, refusal))
             }
         }
     }

@@ -14,6 +14,8 @@ pub struct Stats {
     pub waited: u64,
     /// How many lost their place in the queue to others.
     pub evicted: u64,
+    /// How many were turned away since the processors had too much to do.
+    pub cpu: u64,
     /// How many left the queue by themselves, since their callers did.
     pub left: u64,
 }
@@ -24,6 +26,7 @@ pub(crate) struct Counters {
     full: AtomicU64,
     waited: AtomicU64,
     evicted: AtomicU64,
+    cpu: AtomicU64,
     left: AtomicU64,
 }
 
@@ -33,6 +36,7 @@ impl Counters {
             full: self.full.load(Relaxed),
             waited: self.waited.load(Relaxed),
             evicted: self.evicted.load(Relaxed),
+            cpu: self.cpu.load(Relaxed),
             left: self.left.load(Relaxed),
         }
     }
@@ -42,6 +46,7 @@ impl Counters {
             Reason::Full => &self.full,
             Reason::Waited => &self.waited,
             Reason::Evicted => &self.evicted,
+            Reason::Cpu => &self.cpu,
         };
         counter.fetch_add(1, Relaxed);
     }

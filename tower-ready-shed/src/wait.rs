@@ -9,9 +9,10 @@ use tokio::time::{Sleep, sleep};
 
 use crate::{
     Priority, Reason,
-    bulkhead::Inner,
+    admission::Inner,
     gate::Left,
     line::{Place, State},
+    partition::Member,
     permit::Permit,
 };
 
@@ -20,6 +21,7 @@ pub(crate) struct Wait {
     bulkhead: Arc<Inner>,
     place: Option<Place>,
     pub(crate) priority: Priority,
+    pub(crate) member: Member,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -27,11 +29,11 @@ impl Wait {
     pub(crate) fn new(
         bulkhead: Arc<Inner>,
         place: Place,
-        priority: Priority,
+        (priority, member): (Priority, Member),
         left: Option<Duration>,
     ) -> Self {
         let time = left.map_or(place.time, |left| left.min(place.time));
-        Self { bulkhead, place: Some(place), priority, timer: Box::pin(sleep(time)) }
+        Self { bulkhead, place: Some(place), priority, member, timer: Box::pin(sleep(time)) }
     }
 
     /// The slot, or why there is none.
@@ -40,7 +42,7 @@ impl Wait {
             return Poll::Ready(Err(Reason::Waited));
         };
         let result = match self.bulkhead.gate.wait(place, cx.waker()) {
-            State::Granted => Ok(Permit::new(Arc::clone(&self.bulkhead))),
+            State::Granted => Ok(Permit::new(Arc::clone(&self.bulkhead), self.member)),
             State::Evicted => Err(Reason::Evicted),
             State::Waiting => {
                 if self.timer.as_mut().poll(cx).is_pending() {
@@ -48,7 +50,7 @@ impl Wait {
                 }
                 match self.bulkhead.gate.leave(place) {
                     // It came in the same moment.
-                    Left::WithSlot => Ok(Permit::new(Arc::clone(&self.bulkhead))),
+                    Left::WithSlot => Ok(Permit::new(Arc::clone(&self.bulkhead), self.member)),
                     Left::Line => Err(Reason::Waited),
                 }
             }
@@ -64,7 +66,7 @@ impl Drop for Wait {
             return;
         };
         if self.bulkhead.gate.leave(&place) == Left::WithSlot {
-            drop(Permit::new(Arc::clone(&self.bulkhead)));
+            drop(Permit::new(Arc::clone(&self.bulkhead), self.member));
         }
         self.bulkhead.counters.left();
     }
