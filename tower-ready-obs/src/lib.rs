@@ -39,7 +39,7 @@ pub use self::{
         MetricsLayer, MetricsService, Recording, RouteLayer, RouteService, Streams,
     },
     recorder::{Measured, Record, Recorder, SeriesInfo},
-    scrape::{ScrapeBody, ScrapeService},
+    scrape::{Scrape, ScrapeBody, ScrapeError, ScrapeService},
 };
 
 #[cfg(doctest)]

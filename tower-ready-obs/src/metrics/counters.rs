@@ -53,12 +53,12 @@ impl Counters {
         }
     }
 
-    pub(crate) fn places(&self) -> usize {
-        self.counters.places()
+    pub(crate) fn len(&self) -> usize {
+        self.counters.len()
     }
 
-    pub(crate) fn at(&self, place: usize) -> Option<(&LabelSet, u64)> {
-        self.counters.at(place).map(|(labels, counter)| (labels, counter.get()))
+    pub(crate) fn at(&self, number: usize) -> Option<(&LabelSet, u64)> {
+        self.counters.at(number).map(|(labels, counter)| (labels, counter.get()))
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
         for layer in ["a", "b", "a", "c", "d", "a"] {
             counters.add(Labels::default().and(attributes::LAYER, layer));
         }
-        let found = (0..counters.places()).filter_map(|place| counters.at(place));
+        let found = (0..counters.len()).filter_map(|place| counters.at(place));
         let mut found: Vec<_> = found.map(|(labels, n)| (labels.text().to_owned(), n)).collect();
         found.sort();
         let pair = |text: &str, n| (text.to_owned(), n);

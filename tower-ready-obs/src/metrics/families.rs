@@ -60,6 +60,9 @@ pub(super) fn all(state: &Arc<State>) -> Vec<Arc<dyn Family>> {
     families
 }
 
+/// The numbers of the series that take what finds no room.
+const OVERFLOW: usize = Kind::ALL.len() * 2;
+
 #[derive(Clone, Copy)]
 enum Part {
     Duration,
@@ -94,7 +97,7 @@ impl Family for Histograms {
     }
 
     fn len(&self) -> usize {
-        self.state.series.places() + self.state.overflow.places()
+        OVERFLOW + self.state.series.len()
     }
 
     fn visit(&self, number: usize, sink: &mut dyn Sink) {
@@ -102,8 +105,11 @@ impl Family for Histograms {
             static COUNTS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
         }
         let State { series, overflow, shape, .. } = &*self.state;
-        let at = series.at(number);
-        let at = at.or_else(|| overflow.at(number.checked_sub(series.places())?));
+        // The overflow comes first, since there may be more of the others at the next number.
+        let at = match number.checked_sub(OVERFLOW) {
+            None => overflow.at(number),
+            Some(number) => series.at(number),
+        };
         let fits = |it: &&Series| it.kind == self.kind && it.is_stream == self.is_stream;
         let Some(series) = at.filter(fits) else {
             return;
@@ -195,7 +201,7 @@ impl Family for Counted {
     }
 
     fn len(&self) -> usize {
-        (self.get)(&self.state).places()
+        (self.get)(&self.state).len()
     }
 
     fn visit(&self, number: usize, sink: &mut dyn Sink) {

@@ -240,7 +240,7 @@ impl Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics")
-            .field("series", &self.state().series.iter().count())
+            .field("series", &self.state().series.len())
             .field("dropped", &self.state().dropped.get())
             .finish_non_exhaustive()
     }

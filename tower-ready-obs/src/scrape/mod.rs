@@ -8,6 +8,7 @@ mod gzip;
 mod number;
 mod pages;
 mod protobuf;
+mod reading;
 mod service;
 mod sink;
 mod text;
@@ -19,4 +20,8 @@ pub(crate) use self::{
     pages::Pages,
     sink::{HistogramView, Sink},
 };
-pub use self::{body::ScrapeBody, service::ScrapeService};
+pub use self::{
+    body::ScrapeBody,
+    reading::{Scrape, ScrapeError},
+    service::ScrapeService,
+};

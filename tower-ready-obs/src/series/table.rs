@@ -2,7 +2,7 @@
 
 use std::sync::{
     OnceLock,
-    atomic::{AtomicU64, AtomicUsize, Ordering::*},
+    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*},
 };
 
 use super::hash::mix;
@@ -15,8 +15,11 @@ use super::hash::mix;
 pub(crate) struct Table<V> {
     keys: Box<[AtomicU64]>,
     values: Box<[OnceLock<V>]>,
+    /// The places that are taken, from one on, in the order in which they were.
+    order: Box<[AtomicU32]>,
     len: AtomicUsize,
-    max: usize,
+    /// How many are there or about to be.
+    reserved: AtomicUsize,
 }
 
 impl<V> Table<V> {
@@ -26,8 +29,9 @@ impl<V> Table<V> {
         Self {
             keys: (0..places).map(|_| AtomicU64::new(0)).collect(),
             values: (0..places).map(|_| OnceLock::new()).collect(),
+            order: (0..max).map(|_| AtomicU32::new(0)).collect(),
             len: AtomicUsize::new(0),
-            max,
+            reserved: AtomicUsize::new(0),
         }
     }
 
@@ -37,18 +41,15 @@ impl<V> Table<V> {
         self.place(key).map(|place| self.values[place].get_or_init(make))
     }
 
-    /// Every place, for a walk by number.
-    pub(crate) fn places(&self) -> usize {
-        self.values.len()
+    /// How many values there may be, for a walk by number.
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Acquire)
     }
 
-    /// What is at a place.
-    pub(crate) fn at(&self, place: usize) -> Option<&V> {
-        self.values.get(place)?.get()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &V> {
-        self.values.iter().filter_map(OnceLock::get)
+    /// The value that came as this one.
+    pub(crate) fn at(&self, number: usize) -> Option<&V> {
+        let place = self.order.get(number)?.load(Acquire).checked_sub(1)?;
+        self.values[place as usize].get()
     }
 
     #[inline]
@@ -71,14 +72,18 @@ impl<V> Table<V> {
     /// Puts a key at a free place and returns the key that is there then, which may be another's.
     #[cold]
     fn claim(&self, place: usize, key: u64) -> Option<u64> {
-        if self.len.fetch_add(1, Relaxed) >= self.max {
-            self.len.fetch_sub(1, Relaxed);
+        if self.reserved.fetch_add(1, Relaxed) >= self.order.len() {
+            self.reserved.fetch_sub(1, Relaxed);
             return None;
         }
         match self.keys[place].compare_exchange(0, key, AcqRel, Acquire) {
-            Ok(_) => Some(key),
+            Ok(_) => {
+                let number = self.len.fetch_add(1, AcqRel);
+                self.order[number].store(place as u32 + 1, Release);
+                Some(key)
+            }
             Err(other) => {
-                self.len.fetch_sub(1, Relaxed);
+                self.reserved.fetch_sub(1, Relaxed);
                 Some(other)
             }
         }
@@ -101,7 +106,7 @@ mod tests {
         for key in 1..=100 {
             assert_eq!(table.get_or_insert(key, || 0), Some(&(key * 7)));
         }
-        assert_eq!(table.iter().count(), 100);
+        assert_eq!(table.len(), 100);
     }
 
     #[test]
@@ -121,8 +126,7 @@ mod tests {
             let threads: Vec<_> = (0..4).map(|n| scope.spawn(move || insert(n))).collect();
             threads.into_iter().flat_map(|it| it.join().unwrap()).collect::<HashSet<_>>()
         });
-        assert_eq!(found.len(), table.iter().count());
-        assert_eq!(found.len(), 200);
-        assert!(table.iter().all(|key| found.contains(key)));
+        assert_eq!((found.len(), table.len()), (200, 200));
+        assert!((0..200).all(|number| found.contains(table.at(number).unwrap())));
     }
 }
