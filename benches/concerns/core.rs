@@ -91,6 +91,7 @@ where
         self.0.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         AnswerFuture::inner(self.0.call(request))
     }
@@ -113,9 +114,9 @@ where
         self.0.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let method = request.method().clone();
-        GuardedFuture::new(&method, self.0.call(request), Heard)
+        GuardedFuture::call(&mut self.0, request, Heard)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     convert::Infallible,
-    future::Future,
+    future::{Future, Ready, ready},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     rc::Rc,
@@ -15,9 +15,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use proptest::prelude::*;
+use tower::service_fn;
 use tower_ready_core::{End, Guard, GuardedFuture};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -263,6 +264,32 @@ fn a_future_ends_by_error_drop_or_panic_before_its_head() {
     assert_eq!(*log.0.borrow(), ["panicked"], "told at once, not when the future is dropped");
     drop(future);
     assert_eq!(*log.0.borrow(), ["panicked"]);
+}
+
+#[test]
+fn a_service_that_panics_when_called_ends_the_exchange() {
+    let log = Log::default();
+    let mut service = service_fn(|_: Request<()>| -> Ready<Result<Response<Script>, Infallible>> {
+        panic!("in the call")
+    });
+    let call = AssertUnwindSafe(|| {
+        let _ = GuardedFuture::call(&mut service, Request::new(()), log.clone());
+    });
+    assert!(catch_unwind(call).is_err());
+    assert_eq!(*log.0.borrow(), ["panicked"]);
+}
+
+#[test]
+fn an_answer_to_head_ends_with_its_head() {
+    let log = Log::default();
+    let mut service =
+        service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(one_frame(false)))));
+    let request = Request::head("/").body(()).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let polled = pin!(GuardedFuture::call(&mut service, request, log.clone())).poll(&mut cx);
+    assert_eq!(*log.0.borrow(), ["head 200", "complete"]);
+    drop(polled);
+    assert_eq!(log.0.borrow().len(), 2);
 }
 
 #[test]

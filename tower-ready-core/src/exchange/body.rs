@@ -5,7 +5,6 @@ use std::{
 };
 
 use bytes::Buf;
-use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -29,16 +28,9 @@ pin_project! {
     }
 }
 
-impl<B: Body, G: Guard> GuardedBody<B, G> {
+impl<B, G: Guard> GuardedBody<B, G> {
     #[inline]
-    pub(super) fn new(headers: &HeaderMap, inner: B, mut guard: Armed<G>, head_only: bool) -> Self {
-        if head_only || inner.is_end_stream() {
-            guard.end(End::Complete);
-        }
-        let promised = match inner.size_hint().exact() {
-            None if !guard.is_over() => content_length(headers),
-            _ => None,
-        };
+    pub(super) const fn new(inner: B, guard: Armed<G>, promised: Option<u64>) -> Self {
         Self { inner, guard, promised }
     }
 }
@@ -72,11 +64,12 @@ where
                     if let Some(promised) = this.promised {
                         *promised = promised.saturating_sub(bytes as u64);
                     }
-                    // Trailers may still follow, so this is an end only if nobody asks for them.
-                    this.guard.complete =
-                        *this.promised == Some(0) || inner.size_hint().exact() == Some(0);
                     if inner.is_end_stream() {
                         this.guard.end(End::Complete);
+                    } else {
+                        // Trailers may still follow, so this is an end only if nobody asks for them.
+                        this.guard.complete =
+                            *this.promised == Some(0) || inner.size_hint().exact() == Some(0);
                     }
                 } else if let Some(trailers) = frame.trailers_ref() {
                     this.guard.end(End::Trailers(trailers));
@@ -95,10 +88,6 @@ where
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl<B, G: Guard> fmt::Debug for GuardedBody<B, G> {
