@@ -1,14 +1,26 @@
 //! Hexadecimal digits, in lower case.
 
-/// Sixteen bytes as digits.
+const ONES: u64 = u64::MAX / 0xff;
+const LOW: u64 = ONES * 0xf;
+
+/// Sixteen bytes as digits, eight of them at once.
 pub(crate) fn encode(bytes: [u8; 16]) -> [u8; 32] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = [0; 32];
-    let (pairs, _) = text.as_chunks_mut();
-    for (pair, byte) in pairs.iter_mut().zip(bytes) {
-        *pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+    let (eights, _) = text.as_chunks_mut();
+    let (fours, _) = bytes.as_chunks();
+    for (eight, four) in eights.iter_mut().zip(fours) {
+        let fours = u64::from(u32::from_be_bytes(*four));
+        let pairs = (fours | fours << 16) & 0x0000_ffff_0000_ffff;
+        let bytes = (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff;
+        let digits = (bytes | bytes << 4) & LOW;
+        *eight = digits_as_text(digits).to_be_bytes();
     }
     text
+}
+
+const fn digits_as_text(digits: u64) -> u64 {
+    let letters = ((digits + ONES * 6) >> 4) & ONES;
+    digits + ONES * b'0' as u64 + letters * (b'a' - b'9' - 1) as u64
 }
 
 /// Eight digits as a number; capitals are no digits.
@@ -16,13 +28,10 @@ pub(crate) fn encode(bytes: [u8; 16]) -> [u8; 32] {
 /// Each byte is read as if it were a digit, all at once, and the number is right if writing it
 /// again gives the same text.
 pub(crate) const fn decode(text: [u8; 8]) -> Option<u32> {
-    const ONES: u64 = u64::MAX / 0xff;
-    const LOW: u64 = ONES * 0xf;
     let text = u64::from_be_bytes(text);
     let letters = (text >> 6) & ONES;
     let digits = ((text & LOW) + letters * 9) & LOW;
-    let letters = ((digits + ONES * 6) >> 4) & ONES;
-    if digits + ONES * b'0' as u64 + letters * (b'a' - b'9' - 1) as u64 != text {
+    if digits_as_text(digits) != text {
         return None;
     }
     let pairs = (digits | digits >> 4) & 0x00ff_00ff_00ff_00ff;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{
-    HeaderMap, HeaderName, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 
@@ -57,11 +57,20 @@ impl Verdict {
             return Self::Known(Outcome::Ignored);
         }
         let headers = response.headers();
-        if let Some(code) = code_in(headers) {
-            return Self::Known(Outcome::of_code(code, headers));
-        }
+        let grpc = match headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) {
+            // Most answers: whoever names another type has no code to look for.
+            Some(value) if !Protocol::may_be_grpc(value) => false,
+            value => {
+                if let Some(code) = code_in(headers) {
+                    return Self::Known(Outcome::of_code(code, headers));
+                }
+                // gRPC-Web writes its trailers into the body, so for it a complete body is all that
+                // can be seen.
+                value.and_then(Protocol::of_content_type).is_some_and(Protocol::is_grpc)
+            }
+        };
         match Outcome::of_status(response.status(), headers) {
-            Outcome::Success => Self::AtEnd(Pending { grpc: is_grpc(headers) }),
+            Outcome::Success => Self::AtEnd(Pending { grpc }),
             outcome => Self::Known(outcome),
         }
     }
@@ -121,13 +130,6 @@ impl Outcome {
 fn code_in(headers: &HeaderMap) -> Option<Code> {
     let value = headers.get(&GRPC_STATUS)?;
     Some(Code::from_header(value).unwrap_or(Code::Unknown))
-}
-
-/// gRPC-Web writes its trailers into the body, so for it a complete body is all that can be seen.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| {
-        Protocol::of_content_type(value.as_bytes()).is_some_and(Protocol::is_grpc)
-    })
 }
 
 /// `Retry-After` in seconds (RFC 9110 §10.2.3). Its other form, a date, needs a clock that the two

@@ -1,8 +1,6 @@
 //! Which protocol a request speaks.
 
-use http::{HeaderMap, HeaderName, Method, Request, Uri, header::CONTENT_TYPE};
-
-const CONNECT_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header::CONTENT_TYPE};
 
 /// The protocol a request speaks, and so the form in which it understands an answer.
 ///
@@ -52,6 +50,9 @@ pub enum Codec {
 }
 
 impl Protocol {
+    /// The header that tells a unary call of Connect from any other `POST`.
+    pub const CONNECT_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+
     /// The protocol of a request.
     #[must_use]
     pub fn of<B>(request: &Request<B>) -> Self {
@@ -67,17 +68,30 @@ impl Protocol {
     ///   with `connect=v1` in its query.
     #[must_use]
     pub fn detect(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
+        let content_type = if method == Method::POST { headers.get(CONTENT_TYPE) } else { None };
+        let is_grpc = content_type.is_some_and(|value| Self::may_be_grpc(value.as_bytes()));
+        // A look-up would hash the long name, which costs more than a pass over the names.
+        let connect = content_type.is_some()
+            && !is_grpc
+            && headers.keys().any(|name| name == Self::CONNECT_VERSION);
+        Self::of_parts(method, uri, content_type, connect)
+    }
+
+    /// The protocol of a request whose headers somebody has looked through already: its first
+    /// content type, and whether it has a header [`CONNECT_VERSION`](Self::CONNECT_VERSION).
+    #[must_use]
+    #[inline]
+    pub fn of_parts(
+        method: &Method,
+        uri: &Uri,
+        content_type: Option<&HeaderValue>,
+        connect: bool,
+    ) -> Self {
         if method == Method::POST {
-            let Some(content_type) = headers.get(CONTENT_TYPE) else {
-                return Self::Http;
-            };
-            if let Some(protocol) = Self::of_content_type(content_type.as_bytes()) {
-                protocol
-            // A look-up would hash the long name, which costs more than a pass over the names.
-            } else if headers.keys().any(|name| name == CONNECT_VERSION) {
-                Self::Connect
-            } else {
-                Self::Http
+            match content_type.map(|value| Self::of_content_type(value.as_bytes())) {
+                Some(Some(protocol)) => protocol,
+                Some(None) if connect => Self::Connect,
+                _ => Self::Http,
             }
         } else if method == Method::GET && uri.query().is_some_and(is_connect_query) {
             Self::Connect
@@ -88,9 +102,8 @@ impl Protocol {
 
     /// The protocol that a content type names all by itself.
     pub(crate) fn of_content_type(content_type: &[u8]) -> Option<Self> {
-        let subtype = strip_prefix(content_type, b"application/")?;
-        let Some(rest) = strip_prefix(subtype, b"grpc") else {
-            let codec = strip_prefix(subtype, b"connect+")?;
+        let Some(rest) = strip_prefix(content_type, b"application/grpc") else {
+            let codec = strip_prefix(content_type, b"application/connect+")?;
             return Some(Self::ConnectStream(Codec::named(codec)));
         };
         let Some(rest) = strip_prefix(rest, b"-web") else {
@@ -100,6 +113,12 @@ impl Protocol {
             Some(rest) => Codec::after(rest).map(Self::GrpcWebText),
             None => Codec::after(rest).map(Self::GrpcWeb),
         }
+    }
+
+    /// Whether a content type begins as those of gRPC and gRPC-Web do.
+    #[inline]
+    pub(crate) fn may_be_grpc(content_type: &[u8]) -> bool {
+        strip_prefix(content_type, b"application/grpc").is_some()
     }
 
     /// Whether the answer's status is a gRPC code: true for every protocol but plain HTTP.
@@ -146,6 +165,7 @@ const fn is_over(rest: &[u8]) -> bool {
 ///
 /// The bit that makes letters small changes no other character that a header can hold into one of
 /// the prefix, and over a length known at compile time it is set in a few instructions.
+#[inline]
 fn strip_prefix<'a, const N: usize>(bytes: &'a [u8], prefix: &[u8; N]) -> Option<&'a [u8]> {
     let (head, rest) = bytes.split_first_chunk::<N>()?;
     let differ = |differ, (byte, small): (&u8, &u8)| differ | (byte | 0x20) ^ small;
@@ -153,7 +173,13 @@ fn strip_prefix<'a, const N: usize>(bytes: &'a [u8], prefix: &[u8; N]) -> Option
 }
 
 fn is_connect_query(query: &str) -> bool {
-    query.split('&').any(|pair| pair == "connect=v1")
+    const PAIR: &[u8] = b"connect=v1";
+    let query = query.as_bytes();
+    let starts = |at: usize| at == 0 || query[at - 1] == b'&';
+    let ends = |at: usize| matches!(query.get(at + PAIR.len()), None | Some(b'&'));
+    // No iterator over the pairs: most queries have nothing but a byte here and there in common.
+    (0..(query.len() + 1).saturating_sub(PAIR.len()))
+        .any(|at| query[at] == b'c' && starts(at) && query[at..].starts_with(PAIR) && ends(at))
 }
 
 #[cfg(test)]
@@ -226,7 +252,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn hostile_content_types_are_just_http_or_better(bytes: Vec<u8>) {
-            if let Ok(value) = http::HeaderValue::from_bytes(&bytes) {
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let request = Request::post("/").header(CONTENT_TYPE, value).body(()).unwrap();
                 let _ = Protocol::of(&request);
             }

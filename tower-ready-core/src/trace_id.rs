@@ -29,13 +29,30 @@ impl TraceId {
     /// The trace that this header value names, if it names one.
     #[must_use]
     pub fn from_value(value: &HeaderValue) -> Option<Self> {
-        let (known, rest) = value.as_bytes().split_first_chunk::<55>()?;
-        let dashes = known[2] == b'-' && known[35] == b'-' && known[52] == b'-';
-        let version = hex::decode(hex::pad([known[0], known[1]]))?;
+        Self::peek(value).and_then(|parent| Self::parse(&parent))
+    }
+
+    /// How long the part of a `traceparent` is that every version has.
+    pub const PARENT_LEN: usize = 55;
+
+    /// The part of a `traceparent` that every version has, to be kept and [parsed](Self::parse) when
+    /// somebody asks: that is less to do for most requests.
+    #[must_use]
+    #[inline]
+    pub fn peek(value: &HeaderValue) -> Option<[u8; Self::PARENT_LEN]> {
+        let (known, rest) = value.as_bytes().split_first_chunk()?;
         let goes_on = match rest {
             [] => true,
-            [first, ..] => version > 0 && *first == b'-',
+            [first, ..] => *first == b'-' && known[..2] != *b"00",
         };
+        goes_on.then_some(*known)
+    }
+
+    /// The trace that the known part of a `traceparent` names, if it names one.
+    #[must_use]
+    pub fn parse(known: &[u8; Self::PARENT_LEN]) -> Option<Self> {
+        let dashes = known[2] == b'-' && known[35] == b'-' && known[52] == b'-';
+        let version = hex::decode(hex::pad([known[0], known[1]]))?;
         let mut id = [0; 16];
         let (digits, _) = known[3..35].as_chunks();
         let (places, _) = id.as_chunks_mut();
@@ -45,14 +62,20 @@ impl TraceId {
         let (parent, _) = known[36..52].as_chunks();
         let parent = hex::decode(parent[0])? | hex::decode(parent[1])?;
         hex::decode(hex::pad([known[53], known[54]]))?;
-        let known = dashes && goes_on && version != 0xff && parent != 0 && id != [0; 16];
+        let known = dashes && version != 0xff && parent != 0 && id != [0; 16];
         known.then_some(Self(id))
+    }
+
+    /// The digits of the id, as ASCII.
+    #[must_use]
+    pub fn to_digits(self) -> [u8; 32] {
+        hex::encode(self.0)
     }
 
     /// The id as text, written where the caller says: no formatter, no allocation.
     #[must_use]
     pub fn encode(self, text: &mut [u8; 32]) -> &str {
-        *text = hex::encode(self.0);
+        *text = self.to_digits();
         str::from_utf8(text).unwrap_or_default()
     }
 

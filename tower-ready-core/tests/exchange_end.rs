@@ -145,7 +145,7 @@ fn expected(script: &Script, polls: usize) -> Vec<String> {
 /// Polls a body that many times, or to its end, and drops it.
 fn play(script: Script, polls: usize) -> Vec<String> {
     let log = Log::default();
-    let response = std::future::ready(Ok::<_, Infallible>(Response::new(script)));
+    let response = ready(Ok::<_, Infallible>(Response::new(script)));
     let future = GuardedFuture::new(&Method::GET, response, log.clone());
     let mut cx = Context::from_waker(Waker::noop());
     let Poll::Ready(Ok(response)) = pin!(future).poll(&mut cx) else { unreachable!() };
@@ -193,7 +193,7 @@ proptest! {
 
 fn answer(method: &Method, response: Response<Script>) -> (Log, impl Sized) {
     let log = Log::default();
-    let response = std::future::ready(Ok::<_, Infallible>(response));
+    let response = ready(Ok::<_, Infallible>(response));
     let future = GuardedFuture::new(method, response, log.clone());
     let Poll::Ready(Ok(response)) = pin!(future).poll(&mut Context::from_waker(Waker::noop()))
     else {
@@ -226,7 +226,7 @@ fn a_body_dropped_after_its_promised_length_is_complete() {
     let log = Log::default();
     let response =
         Response::builder().header("content-length", "4").body(one_frame(false)).unwrap();
-    let future = std::future::ready(Ok::<_, Infallible>(response));
+    let future = ready(Ok::<_, Infallible>(response));
     let mut cx = Context::from_waker(Waker::noop());
     let future = GuardedFuture::new(&Method::GET, future, log.clone());
     let Poll::Ready(Ok(response)) = pin!(future).poll(&mut cx) else { unreachable!() };
@@ -242,7 +242,7 @@ fn a_future_ends_by_error_drop_or_panic_before_its_head() {
     let mut cx = Context::from_waker(Waker::noop());
 
     let log = Log::default();
-    let failing = std::future::ready(Err::<Response<Script>, _>("no"));
+    let failing = ready(Err::<Response<Script>, _>("no"));
     let _ = pin!(GuardedFuture::new(&Method::GET, failing, log.clone())).poll(&mut cx);
     assert_eq!(*log.0.borrow(), ["error"]);
 
@@ -273,7 +273,7 @@ fn a_service_that_panics_when_called_ends_the_exchange() {
         panic!("in the call")
     });
     let call = AssertUnwindSafe(|| {
-        let _ = GuardedFuture::call(&mut service, Request::new(()), log.clone());
+        drop(GuardedFuture::call(&mut service, Request::new(()), log.clone()));
     });
     assert!(catch_unwind(call).is_err());
     assert_eq!(*log.0.borrow(), ["panicked"]);

@@ -1,32 +1,33 @@
-use http::{HeaderMap, HeaderValue, Method, Request, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, Request, header::CONTENT_TYPE, uri::PathAndQuery};
 use tower_ready_core::{Protocol, RequestId, TraceId};
 
 /// Who asked: what of a request an answer needs, when the request itself has gone on to the inner
 /// service.
 ///
-/// It keeps cheap clones alone, and checks the request id only when there is something to answer.
-/// The trace is read at once: its sixteen bytes are less to carry than the header is.
+/// It keeps cheap clones and copies alone, and reads them only when there is something to answer.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub(crate) protocol: Protocol,
     pub(crate) head_only: bool,
     path: Option<PathAndQuery>,
     request_id: Option<HeaderValue>,
-    trace_id: Option<TraceId>,
+    trace: Option<[u8; TraceId::PARENT_LEN]>,
 }
 
 impl Caller {
     /// The caller of this request.
+    // Inlined for certain, so that it is built where it is to lie: it is a hundred bytes and more.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn of<B>(request: &Request<B>) -> Self {
-        let [request_id, traceparent] = ids(request.headers());
+        let named = Named::among(request.headers());
+        let (method, uri) = (request.method(), request.uri());
         Self {
-            protocol: Protocol::of(request),
-            head_only: request.method() == Method::HEAD,
-            path: request.uri().path_and_query().cloned(),
-            request_id: request_id.cloned(),
-            trace_id: traceparent.and_then(TraceId::from_value),
+            protocol: Protocol::of_parts(method, uri, named.content_type, named.connect),
+            head_only: method == Method::HEAD,
+            path: uri.path_and_query().cloned(),
+            request_id: named.request_id.cloned(),
+            trace: named.traceparent.and_then(TraceId::peek),
         }
     }
 
@@ -50,25 +51,42 @@ impl Caller {
 
     /// The trace of the request, if it has one.
     #[must_use]
-    pub const fn trace_id(&self) -> Option<TraceId> {
-        self.trace_id
+    pub fn trace_id(&self) -> Option<TraceId> {
+        self.trace.as_ref().and_then(TraceId::parse)
     }
 }
 
-/// What may be a request id and a trace: the value of the header, if there is one such header.
-///
-/// One pass over the names costs less than two look-ups, which hash theirs.
-fn ids(headers: &HeaderMap) -> [Option<&HeaderValue>; 2] {
-    let mut found = [(None, 0), (None, 0)];
-    for (name, value) in headers {
-        let place = if name == RequestId::HEADER {
-            &mut found[0]
-        } else if name == TraceId::HEADER {
-            &mut found[1]
-        } else {
-            continue;
-        };
-        *place = (Some(value), place.1 + 1);
+/// What is looked for among the headers of a request, found in one pass: that costs less than a
+/// look-up of each, which would hash its name.
+#[derive(Default)]
+struct Named<'a> {
+    content_type: Option<&'a HeaderValue>,
+    connect: bool,
+    request_id: Option<&'a HeaderValue>,
+    traceparent: Option<&'a HeaderValue>,
+}
+
+impl<'a> Named<'a> {
+    #[inline(never)]
+    fn among(headers: &'a HeaderMap) -> Self {
+        let mut named = Self::default();
+        let [mut request_ids, mut traceparents] = [0; 2];
+        for (name, value) in headers {
+            if name == CONTENT_TYPE {
+                named.content_type = named.content_type.or(Some(value));
+            } else if name == RequestId::HEADER {
+                named.request_id = Some(value);
+                request_ids += 1;
+            } else if name == TraceId::HEADER {
+                named.traceparent = Some(value);
+                traceparents += 1;
+            } else if name == Protocol::CONNECT_VERSION {
+                named.connect = true;
+            }
+        }
+        // Of two, neither is known to be the one.
+        named.request_id = named.request_id.filter(|_| request_ids == 1);
+        named.traceparent = named.traceparent.filter(|_| traceparents == 1);
+        named
     }
-    found.map(|(value, count)| value.filter(|_| count == 1))
 }

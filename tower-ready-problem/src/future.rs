@@ -46,7 +46,7 @@ pub(crate) struct Asked {
 
 impl<F, B> ProblemFuture<F, B> {
     /// The future of an answer to this request. It grows in place, for moves are what it costs.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of<Q>(request: &Request<Q>, problems: &Problems) -> Self {
         Self {
             state: State::Failed { problem: None },
@@ -55,7 +55,7 @@ impl<F, B> ProblemFuture<F, B> {
     }
 
     /// Calls the inner service.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn call(&mut self, call: impl FnOnce() -> F) {
         let state = &mut self.state;
         if let Err(panicked) = panic::catch(|| *state = State::Calling { future: call() }) {
@@ -84,21 +84,30 @@ where
         if let StateProj::Calling { future } = this.state.as_mut().project() {
             // An answer is moved as seldom as can be: that is most of what a good one costs.
             let mut polled = Poll::Pending;
-            let error = match panic::catch(|| polled = future.poll(cx)) {
-                Ok(()) => match ready!(polled) {
-                    Ok(response) => match judge(this.asked, &response) {
-                        Foreign::Pass => return Poll::Ready(Ok(pass(response, this.asked.take()))),
-                        Foreign::Ours => return Poll::Ready(Ok(asked(this.asked).again(response))),
-                        Foreign::Bare => return Poll::Ready(Ok(asked(this.asked).bare(response))),
-                        Foreign::Text { max, protocol } => {
-                            let reading = Box::pin(Reading::new(response, max, protocol));
-                            this.state.set(State::Reading { reading });
-                            None
-                        }
-                    },
-                    Err(error) => Some(error.into()),
-                },
-                Err(panicked) => Some(panicked.into()),
+            let panicked = panic::catch(|| polled = future.poll(cx)).err();
+            let foreign = match &polled {
+                Poll::Ready(Ok(response)) => judge(this.asked, response),
+                Poll::Pending if panicked.is_none() => return Poll::Pending,
+                _ => Foreign::Pass,
+            };
+            let error = match (polled, foreign) {
+                (Poll::Ready(Ok(response)), Foreign::Pass) => {
+                    let asked = this.asked.take();
+                    return Poll::Ready(Ok(response.map(|body| ProblemBody::inner(body, asked))));
+                }
+                (Poll::Ready(Ok(response)), Foreign::Ours) => {
+                    return Poll::Ready(Ok(asked(this.asked).again(response)));
+                }
+                (Poll::Ready(Ok(response)), Foreign::Bare) => {
+                    return Poll::Ready(Ok(asked(this.asked).bare(response)));
+                }
+                (Poll::Ready(Ok(response)), Foreign::Text { max, protocol }) => {
+                    let reading = Box::pin(Reading::new(response, max, protocol));
+                    this.state.set(State::Reading { reading });
+                    None
+                }
+                (Poll::Ready(Err(error)), _) => Some(error.into()),
+                (Poll::Pending, _) => panicked.map(Into::into),
             };
             if let Some(error) = error {
                 let asked = asked(this.asked);
@@ -130,7 +139,6 @@ fn judge<B: Body>(asked: &Option<Asked>, response: &Response<B>) -> Foreign {
     })
 }
 
-#[inline]
 fn pass<B>(response: Response<B>, asked: Option<Asked>) -> Response<ProblemBody<B>> {
     response.map(|body| ProblemBody::inner(body, asked))
 }

@@ -41,10 +41,18 @@ impl<'a> Writer<'a> {
 
     /// A member whose value is a string that needs no escaping, such as an id.
     #[inline]
-    pub(crate) fn plain_member(&mut self, name: &str, value: &str) {
+    pub(crate) fn plain_member(&mut self, name: &str, value: &[u8]) {
         self.name(name);
+        self.plain_strings([value]);
+    }
+
+    /// A string in parts that need no escaping.
+    #[inline]
+    pub(crate) fn plain_strings<const N: usize>(&mut self, parts: [&[u8]; N]) {
         self.buffer.push(b'"');
-        self.raw(value);
+        for part in parts {
+            self.buffer.extend_from_slice(part);
+        }
         self.buffer.push(b'"');
     }
 

@@ -64,17 +64,18 @@ fn members(json: &mut Writer<'_>, problem: &Problem, context: &Context<'_>) {
     }
     if let Some([start, path]) = context.instance() {
         json.name("instance");
-        json.strings([start, &uri::path(path)]);
+        // What may stand in a URI may stand in JSON.
+        json.plain_strings([start.as_bytes(), uri::path(path).as_bytes()]);
     }
-    json.plain_member("code", &problem.reason());
+    json.plain_member("code", problem.reason().as_bytes());
     if let Some(id) = context.request_id {
-        json.plain_member("request_id", id.as_str());
+        json.plain_member("request_id", id.as_header_value().as_bytes());
     }
     if let Some(id) = context.trace_id {
-        json.plain_member("trace_id", id.encode(&mut [0; 32]));
+        json.plain_member("trace_id", &id.to_digits());
     }
     if let Some(id) = context.error_id {
-        json.plain_member("error_id", id.as_str());
+        json.plain_member("error_id", id.as_header_value().as_bytes());
     }
     list(json, "errors", &inner.violations, violation);
     list(json, "violated-policies", &inner.violated_policies, |json, name| json.string(name));

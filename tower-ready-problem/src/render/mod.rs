@@ -154,8 +154,16 @@ fn insert_retry_after(headers: &mut HeaderMap, problem: &Problem) {
     }
 }
 
-/// A number as the value of a header, with one allocation; `HeaderValue::from` makes two.
+/// A number as the value of a header: without an allocation below a hundred, as most waits are, and
+/// with one above; `HeaderValue::from` makes two.
 fn number(number: u64) -> HeaderValue {
+    const PAIRS: &str = "\
+        0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+        5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+    if let Ok(n @ 0..100) = usize::try_from(number) {
+        let start = if n < 10 { 2 * n + 1 } else { 2 * n };
+        return HeaderValue::from_static(&PAIRS[start..2 * n + 2]);
+    }
     let text = json::scratch(|buffer| {
         json::Writer::new(buffer).unsigned(number);
         HeaderValue::from_bytes(buffer)
@@ -192,4 +200,16 @@ pub(crate) fn status_parts(problem: &Problem) -> (String, Bytes) {
 /// The value of `grpc-retry-pushback-ms`.
 pub(crate) fn pushback(problem: &Problem) -> Option<u64> {
     problem.0.retry_after.map(millis_up)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_they_are() {
+        for n in (0..1_000).chain([u64::MAX]) {
+            assert_eq!(number(n), n.to_string().as_str());
+        }
+    }
 }
