@@ -11,7 +11,10 @@ use super::{
     current::Current,
     outcome::{Answered, code_in},
 };
-use crate::log::{AccessLog, Noted};
+use crate::{
+    labels,
+    log::{AccessLog, Noted},
+};
 
 /// Which side of an exchange this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,15 +147,8 @@ impl Watched {
     }
 
     /// In the words of `network.protocol.version`.
-    pub(crate) const fn version(&self) -> Option<&'static str> {
-        Some(match self.http_version {
-            Version::HTTP_09 => "0.9",
-            Version::HTTP_10 => "1.0",
-            Version::HTTP_11 => "1.1",
-            Version::HTTP_2 => "2",
-            Version::HTTP_3 => "3",
-            _ => return None,
-        })
+    pub(crate) fn version(&self) -> Option<&'static str> {
+        labels::Version::of(self.http_version).as_str()
     }
 }
 

@@ -41,6 +41,8 @@ pin_project! {
         #[pin]
         inner: Option<GuardedBody<B, Exchange>>,
         scope: Scope,
+        // What the inner body said of its length when it was over and dropped.
+        left: SizeHint,
     }
 
     impl<B> PinnedDrop for TraceBody<B> {
@@ -89,6 +91,7 @@ impl<F, B, E> Future for TraceFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
+    B::Error: 'static,
     E: 'static,
 {
     type Output = Result<Response<TraceBody<B>>, E>;
@@ -104,9 +107,13 @@ where
         this.inner.set(None);
         drop(entered);
         let scope = mem::take(this.scope);
-        Poll::Ready(
-            answer.map(|response| response.map(|body| TraceBody { inner: Some(body), scope })),
-        )
+        Poll::Ready(answer.map(|response| {
+            response.map(|body| {
+                // A body that is over has nothing more to say in the span.
+                let scope = if body.is_end_stream() { Scope::default() } else { scope };
+                TraceBody { inner: Some(body), scope, left: SizeHint::default() }
+            })
+        }))
     }
 }
 
@@ -123,12 +130,22 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let _entered = this.scope.enter();
-        match this.inner.as_pin_mut() {
-            Some(inner) => inner.poll_frame(cx),
-            None => Poll::Ready(None),
+        let mut this = self.project();
+        let entered = this.scope.enter();
+        let Some(mut inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        let polled = ready!(inner.as_mut().poll_frame(cx));
+        let is_over = match &polled {
+            Some(Ok(frame)) => frame.is_trailers() || inner.is_end_stream(),
+            Some(Err(_)) | None => true,
+        };
+        if is_over {
+            *this.left = inner.size_hint();
+            this.inner.set(None);
+            drop(entered);
+            // The span ends here, not when the host gets round to dropping the body.
+            *this.scope = Scope::default();
         }
+        Poll::Ready(polled)
     }
 
     #[inline]
@@ -138,14 +155,14 @@ where
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.inner.as_ref().map_or_else(|| self.left.clone(), Body::size_hint)
     }
 }
 
 /// Layers of others ask for `Default` to answer with an empty body; they may be put outside ours.
 impl<B> Default for TraceBody<B> {
     fn default() -> Self {
-        Self { inner: None, scope: Scope::default() }
+        Self { inner: None, scope: Scope::default(), left: SizeHint::with_exact(0) }
     }
 }
 

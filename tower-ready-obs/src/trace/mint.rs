@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn new_ids_differ_on_every_thread() {
-        let make = || (0..1_000).map(|_| super::request_id()).collect::<Vec<_>>();
+        let make = || (0..1_000).map(|_| request_id()).collect::<Vec<_>>();
         let other = std::thread::spawn(make);
         let mut ids = make();
         ids.extend(other.join().unwrap());

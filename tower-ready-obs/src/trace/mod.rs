@@ -6,7 +6,6 @@ mod client;
 mod current;
 mod edge;
 mod error;
-mod error_type;
 mod exchange;
 mod future;
 mod inbound;

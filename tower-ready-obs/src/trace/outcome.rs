@@ -1,8 +1,8 @@
 use http::{HeaderMap, HeaderName, StatusCode};
 use tower_ready_core::{End, Protocol, grpc::Code};
 
-use super::error_type::ErrorType;
 use super::exchange::Side;
+use crate::labels::ErrorType;
 
 /// What became of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What happens to a request before the inner service is called.
 
 use ::tracing::Span;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use tower_ready_core::{Head, Instant, RequestId, Route, RouteSlot};
 
 #[cfg(feature = "tracing-opentelemetry")]
@@ -65,7 +65,7 @@ impl Policy {
         let has_own_id = request_id.is_some() && kept.is_none();
         let current = Current::new(Ids { context: own, request_id, baggage });
         let claimed = claimed.filter(|_| has_own_id);
-        let watched = self.watch(&head, request.version(), &current, &span, claimed);
+        let watched = self.watch(request, &current, &span, claimed);
 
         let ids = current.ids();
         let headers = request.headers_mut();
@@ -111,10 +111,9 @@ impl Policy {
 
     /// Follows the exchange, if somebody listens.
     #[inline]
-    fn watch(
+    fn watch<Q>(
         &self,
-        head: &Head<'_>,
-        http_version: Version,
+        request: &mut Request<Q>,
         current: &Current,
         span: &Span,
         claimed: Option<RequestId>,
@@ -124,27 +123,32 @@ impl Policy {
         if log.is_none() && !is_exported {
             return None;
         }
+        let head = Head::of(request);
         let log = log.map(|log| Logged {
             log: log.clone(),
-            noted: Noted { headers: log.headers_of(head), claimed },
+            noted: Noted { headers: log.headers_of(&head), claimed },
         });
-        let extensions = head.extensions();
+        let (route, protocol) = (self.route_of(&head), head.protocol());
+        let slot = route.is_none().then(|| {
+            // A router further in may know.
+            request.extensions_mut().get_or_insert_default::<RouteSlot>().clone()
+        });
         Some(Box::new(Watched {
             side: Side::Server,
             current: current.clone(),
             span: span.clone(),
             log,
-            method: head.method().clone(),
-            target: head.uri().path_and_query().cloned(),
-            scheme: match head.uri().scheme_str() {
+            method: request.method().clone(),
+            target: request.uri().path_and_query().cloned(),
+            scheme: match request.uri().scheme_str() {
                 Some("https") => "https",
                 _ => "http",
             },
-            http_version,
-            protocol: head.protocol(),
+            http_version: request.version(),
+            protocol,
             peer: None,
-            route: self.route_of(head),
-            slot: extensions.get::<RouteSlot>().cloned(),
+            route,
+            slot,
             begun: Instant::now(),
             head: None,
             bytes: 0,
