@@ -47,6 +47,8 @@ pub enum ConfigErrorKind {
     PrivateKeyUrl,
     /// The roots of trust of the system cannot be read.
     Roots,
+    /// Certificates to trust that are none.
+    Certificates,
     /// No runtime of tokio to work on.
     NoRuntime,
     /// A URL that is none of a Redis.
@@ -159,6 +161,9 @@ impl ConfigErrorKind {
             Self::Roots => {
                 "jwks url: the system has no certificates to trust: install its package of them, \
                  often named ca-certificates"
+            }
+            Self::Certificates => {
+                "trust_pem: these are no certificates in PEM: give those that signed the server's"
             }
             Self::NoRuntime => {
                 "this needs tasks and timers of tokio: build it inside of a tokio runtime"

@@ -140,8 +140,11 @@ impl Key {
         self.prepared.iter().any(|it| it.0 == algorithm)
     }
 
-    pub(crate) const fn identity(&self) -> &[u8; 32] {
-        &self.identity
+    /// Whether it is the very same key, of the same name and for the same algorithms.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.identity == other.identity
+            && self.algorithms().eq(other.algorithms())
     }
 
     pub(crate) fn is_secret(&self) -> bool {

@@ -24,7 +24,8 @@ use crate::{ConfigError, ConfigErrorKind};
 pub struct KeySet(Arc<Inner>);
 
 struct Inner {
-    keys: Vec<Key>,
+    /// Counted, since a key may outlive its set.
+    keys: Vec<Arc<Key>>,
     skipped: Vec<SkippedKey>,
     all_secret: bool,
 }
@@ -51,7 +52,7 @@ impl KeySet {
     ///
     /// When there is none, when there are more than 256, or when two of the same kind have one id.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, ConfigError> {
-        let keys: Vec<_> = keys.into_iter().collect();
+        let keys: Vec<_> = keys.into_iter().map(Arc::new).collect();
         for (n, key) in keys.iter().enumerate() {
             if is_taken(&keys[..n], key) {
                 let id = key.key_id().unwrap_or_default();
@@ -86,7 +87,7 @@ impl KeySet {
         Self::checked(keys, skipped)
     }
 
-    fn checked(keys: Vec<Key>, skipped: Vec<SkippedKey>) -> Result<Self, ConfigError> {
+    fn checked(keys: Vec<Arc<Key>>, skipped: Vec<SkippedKey>) -> Result<Self, ConfigError> {
         if keys.is_empty() {
             let error = ConfigError::new(ConfigErrorKind::NoKeys);
             return Err(match skipped.first() {
@@ -100,8 +101,8 @@ impl KeySet {
         Ok(Self::of(keys, skipped))
     }
 
-    fn of(keys: Vec<Key>, skipped: Vec<SkippedKey>) -> Self {
-        let all_secret = keys.iter().all(Key::is_secret);
+    fn of(keys: Vec<Arc<Key>>, skipped: Vec<SkippedKey>) -> Self {
+        let all_secret = keys.iter().all(|key| key.is_secret());
         Self(Arc::new(Inner { keys, skipped, all_secret }))
     }
 
@@ -114,7 +115,25 @@ impl KeySet {
 
     /// Its keys.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.0.keys.iter()
+        self.0.keys.iter().map(|key| &**key)
+    }
+
+    /// The keys that are here and not there.
+    #[cfg(feature = "jwks-http")]
+    pub(crate) fn without(&self, other: &Self) -> impl Iterator<Item = &Arc<Key>> {
+        self.0.keys.iter().filter(|key| !other.keys().any(|it| it.is_same(key)))
+    }
+
+    /// The same and these as well, as far as they do not take the place of another.
+    #[cfg(feature = "jwks-http")]
+    pub(crate) fn with(&self, more: impl IntoIterator<Item = Arc<Key>>) -> Self {
+        let mut keys = self.0.keys.clone();
+        for key in more {
+            if !is_taken(&keys, &key) {
+                keys.push(key);
+            }
+        }
+        Self::of(keys, self.0.skipped.clone())
     }
 
     /// The keys that were left out when it was read.
@@ -159,16 +178,11 @@ impl KeySet {
 
     /// Whether the very same keys are in both.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let same = |(a, b): (&Key, &Key)| {
-            a.key_id() == b.key_id()
-                && a.identity() == b.identity()
-                && a.algorithms().eq(b.algorithms())
-        };
-        self.len() == other.len() && self.keys().zip(other.keys()).all(same)
+        self.len() == other.len() && self.keys().zip(other.keys()).all(|(a, b)| a.is_same(b))
     }
 }
 
-fn read(json: &[u8], published: bool) -> Result<(Vec<Key>, Vec<SkippedKey>), ConfigError> {
+fn read(json: &[u8], published: bool) -> Result<(Vec<Arc<Key>>, Vec<SkippedKey>), ConfigError> {
     let malformed = || ConfigError::new(ConfigErrorKind::MalformedKeySet);
     let object = Object::parse(json).ok_or_else(malformed)?;
     let is_single = object.get("kty").is_some() && object.get("keys").is_none();
@@ -203,7 +217,7 @@ fn read(json: &[u8], published: bool) -> Result<(Vec<Key>, Vec<SkippedKey>), Con
             );
         }
         match read {
-            Ok(key) => keys.push(key),
+            Ok(key) => keys.push(Arc::new(key)),
             Err(error) => skipped.push(SkippedKey { id: id(), error }),
         }
     }
@@ -211,10 +225,10 @@ fn read(json: &[u8], published: bool) -> Result<(Vec<Key>, Vec<SkippedKey>), Con
 }
 
 /// RFC 7517 §4.5: one id may stand for keys of different kinds, but not for two of one kind.
-fn is_taken(keys: &[Key], key: &Key) -> bool {
+fn is_taken(keys: &[Arc<Key>], key: &Key) -> bool {
     let clashes =
         |other: &Key| other.key_id() == key.key_id() && key.algorithms().any(|it| other.allows(it));
-    key.key_id().is_some() && keys.iter().any(clashes)
+    key.key_id().is_some() && keys.iter().any(|other| clashes(other))
 }
 
 impl fmt::Debug for KeySet {
@@ -228,7 +242,7 @@ impl fmt::Debug for KeySet {
 
 impl From<Key> for KeySet {
     fn from(key: Key) -> Self {
-        Self::of(vec![key], Vec::new())
+        Self::of(vec![Arc::new(key)], Vec::new())
     }
 }
 

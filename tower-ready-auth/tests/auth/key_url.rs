@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -10,15 +11,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Empty, Full};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::json;
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{io::AsyncWriteExt, net::TcpListener, sync::Notify};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_ready_auth::{AuthLayer, ConfigErrorKind, JwtVerifier, KeyUrl, KeyUrlBuilder};
+use tower_ready_auth::{AuthLayer, ConfigErrorKind, JwtVerifier, KeyError, KeyUrl, KeyUrlBuilder};
 
-use crate::support::{EC, HMAC, RSA, Signer, builder, jwks, with};
+use crate::{
+    keys::File,
+    support::{EC, HMAC, RSA, Signer, builder, jwks, with},
+};
 
 /// A server of keys that does what it is told.
 #[derive(Clone)]
@@ -26,6 +31,8 @@ struct Keys {
     answer: Arc<Mutex<Answer>>,
     hits: Arc<AtomicUsize>,
     hit: Arc<Notify>,
+    /// The path and the credentials of the last request.
+    last: Arc<Mutex<(String, Option<HeaderValue>)>>,
     url: String,
 }
 
@@ -33,6 +40,8 @@ struct Keys {
 enum Answer {
     Json(String),
     With(StatusCode, &'static str, String, String),
+    /// At this path alone.
+    Only(&'static str, String),
     Never,
 }
 
@@ -43,6 +52,7 @@ impl Keys {
             answer: Arc::new(Mutex::new(answer)),
             hits: Arc::default(),
             hit: Arc::default(),
+            last: Arc::default(),
             url: format!("http://{}", listener.local_addr().unwrap()),
         };
         let served = keys.clone();
@@ -61,12 +71,18 @@ impl Keys {
 
     async fn answer<B>(self, request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
         self.hits.fetch_add(1, Ordering::SeqCst);
+        let bearer = request.headers().get("authorization").cloned();
+        let path = request.uri().path().to_owned();
+        *self.last.lock().unwrap() = (path.clone(), bearer);
         self.hit.notify_waiters();
         let answer = self.answer.lock().unwrap().clone();
         let mut response = Response::new(Full::default());
         match answer {
             Answer::Json(json) => {
-                let etag = format!("\"{}\"", json.len());
+                let etag = format!(
+                    "\"{:x}\"",
+                    BuildHasherDefault::<DefaultHasher>::default().hash_one(&json)
+                );
                 if request.headers().get("if-none-match").is_some_and(|it| *it == *etag) {
                     *response.status_mut() = StatusCode::NOT_MODIFIED;
                 } else {
@@ -79,9 +95,42 @@ impl Keys {
                 response.headers_mut().insert(header, value.parse().unwrap());
                 *response.body_mut() = Full::from(body);
             }
+            Answer::Only(only, json) if path == only => *response.body_mut() = Full::from(json),
+            Answer::Only(..) => *response.status_mut() = StatusCode::NOT_FOUND,
             Answer::Never => std::future::pending().await,
         }
         Ok(response)
+    }
+
+    /// The same behind TLS, and its URL.
+    async fn serve_tls(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let keys = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (keys, acceptor) = (keys.clone(), acceptor.clone());
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    let service =
+                        hyper::service::service_fn(move |request| keys.clone().answer(request));
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        format!("https://{address}/keys")
     }
 
     fn set(&self, answer: Answer) {
@@ -160,7 +209,7 @@ async fn a_flood_of_unknown_ids_makes_one_fetch() {
     keys.ready().await;
     let verifier = verifier(&keys);
     let stranger = Signer::ec("P-256");
-    let flood: Vec<_> = (0..200)
+    let flood: Vec<_> = (0..1_000)
         .map(|n| {
             let (verifier, token) = (verifier.clone(), token(&stranger, &format!("id-{n}")));
             tokio::spawn(async move { status(&verifier, &token).await })
@@ -192,6 +241,14 @@ async fn the_last_good_set_outlives_each_kind_of_failure() {
         plain(StatusCode::OK, &format!("{} x", jwks(&[RSA.jwk(Some("b"))]))),
         plain(StatusCode::OK, &" ".repeat(5 * 1_024 * 1_024)),
         plain(StatusCode::NOT_MODIFIED, ""),
+        plain(StatusCode::NOT_FOUND, ""),
+        Answer::With(
+            StatusCode::OK,
+            "content-type",
+            "text/html".to_owned(),
+            jwks(&[RSA.jwk(Some("evil"))]),
+        ),
+        Answer::With(StatusCode::TOO_MANY_REQUESTS, "retry-after", "60".to_owned(), String::new()),
         plain(StatusCode::OK, &jwks(&[HMAC.jwk(Some("secret"))])),
         Answer::With(StatusCode::FOUND, "location", other.url.clone(), String::new()),
         Answer::Never,
@@ -289,4 +346,152 @@ async fn addresses_and_schemes_are_refused_unless_allowed() {
 fn a_runtime_is_needed() {
     let error = KeyUrl::builder("https://issuer.example/keys").build().unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::NoRuntime);
+}
+
+/// Headers that come at once, and a body that never ends.
+#[tokio::test]
+async fn a_body_that_drips_takes_no_longer_than_all_of_it_may() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{";
+                let _ = stream.write_all(head).await;
+                while stream.write_all(b" ").await.is_ok() {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+    });
+    let builder = KeyUrl::builder(&url).allow_http().allow_private_addresses();
+    let keys = builder.max_len(1 << 30).timeout(Duration::from_millis(300)).build().unwrap();
+    keys.refresh().await;
+    assert!(!keys.is_ready());
+}
+
+#[tokio::test]
+async fn a_mixed_set_is_used_but_for_its_secrets_and_private_parts() {
+    let mut private = EC.jwk(Some("a"));
+    private["d"] = json!("c2VjcmV0LTQ3MTE");
+    let set = [private, HMAC.jwk(Some("secret")), json!({"kty": "XYZ", "kid": "x"})];
+    let server = Keys::serve(Answer::Json(jwks(&set))).await;
+    let keys = server.builder().build().unwrap();
+    keys.ready().await;
+    let verifier = verifier(&keys);
+    assert_eq!(status(&verifier, &token(&EC, "a")).await, 200);
+    assert_eq!(status(&verifier, &token(&HMAC, "secret")).await, 401);
+    let set = keys.keys().unwrap();
+    let skipped: Vec<_> = set.skipped().iter().map(|it| (it.key_id(), it.error())).collect();
+    assert_eq!(
+        skipped,
+        [(Some("secret"), KeyError::SecretAmongPublic), (Some("x"), KeyError::Unknown)]
+    );
+    assert!(!format!("{keys:?} {set:?}").contains("c2VjcmV0"));
+}
+
+#[tokio::test]
+async fn a_key_that_is_gone_has_its_grace_if_it_is_given_one() {
+    let new = Signer::ec("P-256");
+    for (grace, expected) in [(Duration::ZERO, 401), (Duration::from_secs(600), 200)] {
+        let server = Keys::serve(set_of(&[(&EC, "old")])).await;
+        let keys = server.builder().grace(grace).build().unwrap();
+        keys.ready().await;
+        let verifier = verifier(&keys);
+        server.set(set_of(&[(&new, "new")]));
+        keys.refresh().await;
+        assert_eq!(status(&verifier, &token(&new, "new")).await, 200);
+        assert_eq!(status(&verifier, &token(&EC, "old")).await, expected);
+        // A failure in between changes nothing.
+        server.set(Answer::Json("{".to_owned()));
+        keys.refresh().await;
+        assert_eq!(status(&verifier, &token(&EC, "old")).await, expected);
+    }
+}
+
+/// Rotation, outages and a flood of ids that nobody has, all at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_no_good_token_is_refused() {
+    let server = Keys::serve(set_of(&[(&EC, "0")])).await;
+    let keys = server.builder().cooldown(Duration::from_secs(3_600)).build().unwrap();
+    keys.ready().await;
+    let verifier = verifier(&keys);
+    let load = || {
+        let requests = (0..20).flat_map(|n| {
+            let good = EC.token_with(&json!({ "kid": "0" }), &with(&[("n", json!(n))]));
+            [(good, 200), (token(&RSA, &format!("unknown-{n}")), 401)]
+        });
+        let tasks: Vec<_> = requests
+            .map(|(token, expected)| {
+                let verifier = verifier.clone();
+                tokio::spawn(async move { assert_eq!(status(&verifier, &token).await, expected) })
+            })
+            .collect();
+        async move {
+            for task in tasks {
+                task.await.unwrap();
+            }
+        }
+    };
+    let mut refreshed = 0;
+    for round in 1..3 {
+        let next = Signer::ec("P-256");
+        let id = round.to_string();
+        for answer in [
+            Answer::With(StatusCode::BAD_GATEWAY, "x", "1".to_owned(), String::new()),
+            Answer::Json(r#"{"keys":[]}"#.to_owned()),
+            Answer::Json("x".repeat(5 * 1_024 * 1_024)),
+            Answer::Never,
+            set_of(&[(&EC, "0"), (&next, &id)]),
+        ] {
+            server.set(answer);
+            tokio::join!(keys.refresh(), load());
+            refreshed += 1;
+        }
+        assert_eq!(status(&verifier, &token(&next, &id)).await, 200);
+    }
+    // The first fetch, those of the test, and the one that strangers may ask for.
+    assert!(server.hits() <= 1 + refreshed + 1, "{} fetches", server.hits());
+}
+
+#[tokio::test]
+async fn metadata_are_found_where_either_standard_has_them() {
+    let server = Keys::serve(Answer::Never).await;
+    let issuer = format!("{}/tenant", server.url);
+    let metadata = json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{}/.well-known/oauth-authorization-server/tenant", server.url),
+        "keys": [EC.jwk(Some("a"))],
+    });
+    let path = "/.well-known/oauth-authorization-server/tenant";
+    server.set(Answer::Only(path, metadata.to_string()));
+    let keys = KeyUrl::discover(&issuer).allow_http().allow_private_addresses().build().unwrap();
+    keys.ready().await;
+    assert_eq!(server.last.lock().unwrap().0, path);
+    assert_eq!(server.hits(), 3);
+}
+
+#[tokio::test]
+async fn a_cluster_has_an_authority_and_a_token_of_its_own() {
+    let plain = Keys::serve(set_of(&[(&EC, "a")])).await;
+    let url = plain.serve_tls().await;
+    let token = File::new("bearer", "sa-token-4711\n");
+    let authority = include_str!("tls/authority.pem");
+    let builder = || KeyUrl::builder(&url).allow_private_addresses().bearer_file(&token.0);
+    let keys = builder().trust_pem(authority).build().unwrap();
+    keys.ready().await;
+    let bearer = plain.last.lock().unwrap().1.clone();
+    assert_eq!(bearer.unwrap(), "Bearer sa-token-4711");
+    assert!(!format!("{keys:?}").contains("4711"));
+    // Nobody else vouches for that server.
+    let others = builder().trust_pem(include_str!("tls/server.pem"));
+    let distrusting = others.timeout(Duration::from_millis(500)).build().unwrap();
+    distrusting.refresh().await;
+    assert!(!distrusting.is_ready());
+    for pem in
+        ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----"]
+    {
+        let error = builder().trust_pem(pem).build().unwrap_err();
+        assert_eq!(error.kind(), ConfigErrorKind::Certificates);
+    }
 }

@@ -1,4 +1,4 @@
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use http::Uri;
 
@@ -19,6 +19,9 @@ pub struct KeyUrlBuilder {
     http: bool,
     private: bool,
     key_hosts: Vec<Box<str>>,
+    grace: Duration,
+    roots: Option<Box<str>>,
+    bearer: Option<PathBuf>,
 }
 
 impl KeyUrlBuilder {
@@ -34,12 +37,14 @@ impl KeyUrlBuilder {
             http: false,
             private: false,
             key_hosts: Vec::new(),
+            grace: Duration::ZERO,
+            roots: None,
+            bearer: None,
         }
     }
 
     pub(super) fn issuer(issuer: &str) -> Self {
-        let base = issuer.strip_suffix('/').unwrap_or(issuer);
-        let mut it = Self::keys(&format!("{base}/.well-known/openid-configuration"));
+        let mut it = Self::keys(issuer);
         it.issuer = Some(issuer.into());
         it
     }
@@ -96,6 +101,28 @@ impl KeyUrlBuilder {
         self
     }
 
+    /// How long a key stays good that is in the set no more, for an issuer that takes keys away
+    /// before the tokens that they signed have ended. Default: not at all, since a key may be gone
+    /// because it leaked.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// The certificates, in PEM, that vouch for the server of the keys, and no others: those of a
+    /// cluster, as in `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`. Default: the system's.
+    pub fn trust_pem(mut self, certificates: impl Into<Box<str>>) -> Self {
+        self.roots = Some(certificates.into());
+        self
+    }
+
+    /// A file with a token for the server of the keys, read anew for each fetch: a Kubernetes API
+    /// server wants one. Default: none.
+    pub fn bearer_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.bearer = Some(path.into());
+        self
+    }
+
     /// Starts to fetch.
     ///
     /// # Errors
@@ -103,12 +130,17 @@ impl KeyUrlBuilder {
     /// When the URL is none that keys may come from, when the system has no roots of trust, or
     /// outside of a tokio runtime.
     pub fn build(self) -> Result<KeyUrl, ConfigError> {
-        let uri = check_url(&self.url, self.http, self.private)?;
+        let check = |url: &str| check_url(url, self.http, self.private);
+        let uri = check(&self.url)?;
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(ConfigError::new(ConfigErrorKind::NoRuntime));
         }
         let origin = match self.issuer {
-            Some(name) => Origin::Issuer { name, document: uri },
+            Some(name) => {
+                let documents = documents(&name, &uri);
+                let documents = documents.iter().map(|url| check(url));
+                Origin::Issuer { name, documents: documents.collect::<Result<_, _>>()? }
+            }
             None => Origin::Keys(uri),
         };
         KeyUrl::start(Config {
@@ -121,8 +153,23 @@ impl KeyUrlBuilder {
             http: self.http,
             private: self.private,
             key_hosts: self.key_hosts,
+            grace: self.grace,
+            roots: self.roots,
+            bearer: self.bearer,
         })
     }
+}
+
+/// Where the metadata of an issuer may be: after its path (OpenID Connect Discovery §4), or before
+/// it (RFC 8414 §3.1).
+fn documents(issuer: &str, uri: &Uri) -> [String; 2] {
+    let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
+    let path = uri.path().strip_suffix('/').unwrap_or(uri.path());
+    let host = issuer.strip_suffix(path).unwrap_or(issuer);
+    [
+        format!("{issuer}/.well-known/openid-configuration"),
+        format!("{host}/.well-known/oauth-authorization-server{path}"),
+    ]
 }
 
 /// A URL that may be called, as far as it can be told from its text.
@@ -153,6 +200,21 @@ pub(super) fn check_url(url: &str, http: bool, private: bool) -> Result<Uri, Con
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metadata_are_after_the_path_or_before_it() {
+        for (issuer, first, second) in [
+            ("https://a.example", "https://a.example", "https://a.example/W"),
+            ("https://a.example/", "https://a.example", "https://a.example/W"),
+            ("https://a.example/b/c", "https://a.example/b/c", "https://a.example/W/b/c"),
+            ("https://a.example/b/", "https://a.example/b", "https://a.example/W/b"),
+        ] {
+            let found = documents(issuer, &issuer.parse().unwrap());
+            assert_eq!(found[0], format!("{first}/.well-known/openid-configuration"));
+            let second = second.replace('W', ".well-known/oauth-authorization-server");
+            assert_eq!(found[1], second, "{issuer}");
+        }
+    }
 
     #[test]
     fn a_url_is_refused_by_what_it_shows() {

@@ -1,27 +1,29 @@
 //! One fetch of a set.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, io, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Request, StatusCode, Uri,
-    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, USER_AGENT},
+    header::{
+        ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER,
+        USER_AGENT,
+    },
 };
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
-    rt::TokioExecutor,
+use hyper_util::{client::legacy, rt::TokioExecutor};
+
+use super::{
+    Config, Origin,
+    builder::check_url,
+    tls::{self, Connector},
 };
-
-use super::{Config, Origin, address::Resolver, builder::check_url};
-use crate::{ConfigError, ConfigErrorKind, KeySet, jwt::json::Object};
-
-type Connector = HttpsConnector<HttpConnector<Resolver>>;
+use crate::{ConfigError, KeySet, jwt::json::Object};
 
 pub(super) struct Client {
     http: legacy::Client<Connector, Empty<Bytes>>,
     max_len: usize,
+    bearer: Option<PathBuf>,
 }
 
 /// A set that came, or that the old one is still good.
@@ -47,48 +49,28 @@ impl From<String> for Failure {
 
 impl Client {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let mut http = HttpConnector::new_with_resolver(Resolver { private: config.private });
-        http.enforce_http(false);
-        http.set_connect_timeout(Some(config.timeout));
-        // A provider of our own: the one of the process may not be there, or be two.
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots((*provider).clone());
-        let connector = match tls {
-            Ok(tls) if config.http => tls.https_or_http().enable_http1().wrap_connector(http),
-            Ok(tls) => tls.https_only().enable_http1().wrap_connector(http),
-            Err(error) => {
-                let error = error.to_string();
-                return Err(ConfigError::new(ConfigErrorKind::Roots).about(&error));
-            }
-        };
+        let connector = tls::connector(config)?;
         let http = legacy::Client::builder(TokioExecutor::new())
             // Minutes lie between two fetches.
             .pool_max_idle_per_host(0)
             .build(connector);
-        Ok(Self { http, max_len: config.max_len })
+        Ok(Self { http, max_len: config.max_len, bearer: config.bearer.clone() })
     }
 
     /// The URL of the keys, from the metadata of an issuer if need be.
     pub(super) async fn key_url(&self, config: &Config) -> Result<Uri, Failure> {
-        let (name, document) = match &config.origin {
+        let (name, documents) = match &config.origin {
             Origin::Keys(uri) => return Ok(uri.clone()),
-            Origin::Issuer { name, document } => (name, document),
+            Origin::Issuer { name, documents } => (name, documents),
         };
-        let (_, body) = self.get(document, None).await?;
-        let metadata = Object::parse(&body).ok_or_else(|| "the metadata are no JSON".to_owned())?;
-        let text = |name: &str| metadata.get(name)?.as_str();
-        // OpenID Connect Discovery §4.3: exactly the same, or it is the metadata of another.
-        if text("issuer") != Some(name) {
-            return Err("the metadata are of another issuer".to_owned().into());
+        let mut last = Failure::from("it has no metadata".to_owned());
+        for document in documents {
+            match self.get(document, None).await {
+                Ok((_, body)) => return key_url_in(&body, name, document, config),
+                Err(failure) => last = failure,
+            }
         }
-        let url = text("jwks_uri").ok_or_else(|| "the metadata name no keys".to_owned())?;
-        let uri = check_url(url, config.http, config.private).map_err(|error| error.to_string())?;
-        let is_same = uri.authority() == document.authority() && uri.scheme() == document.scheme();
-        let host = uri.host().unwrap_or_default();
-        if !is_same && !config.key_hosts.iter().any(|known| **known == *host) {
-            return Err(format!("the keys are on another host, {host:?}").into());
-        }
-        Ok(uri)
+        Err(last)
     }
 
     pub(super) async fn keys(
@@ -113,6 +95,9 @@ impl Client {
         if let Some(etag) = etag {
             headers.insert(IF_NONE_MATCH, etag.clone());
         }
+        if let Some(path) = self.bearer.clone() {
+            headers.insert(AUTHORIZATION, bearer(path).await?);
+        }
         let response = self.http.request(request).await;
         let response = response.map_err(|error| chain(&error))?;
         let (parts, body) = response.into_parts();
@@ -135,9 +120,39 @@ impl Client {
     }
 }
 
+/// The URL of the keys that the metadata of an issuer name.
+fn key_url_in(body: &[u8], name: &str, document: &Uri, config: &Config) -> Result<Uri, Failure> {
+    let metadata = Object::parse(body).ok_or_else(|| "the metadata are no JSON".to_owned())?;
+    let text = |name: &str| metadata.get(name)?.as_str();
+    // OpenID Connect Discovery §4.3: exactly the same, or it is the metadata of another.
+    if text("issuer") != Some(name) {
+        return Err("the metadata are of another issuer".to_owned().into());
+    }
+    let url = text("jwks_uri").ok_or_else(|| "the metadata name no keys".to_owned())?;
+    let uri = check_url(url, config.http, config.private).map_err(|error| error.to_string())?;
+    let is_same = uri.authority() == document.authority() && uri.scheme() == document.scheme();
+    let host = uri.host().unwrap_or_default();
+    if !is_same && !config.key_hosts.iter().any(|known| **known == *host) {
+        return Err(format!("the keys are on another host, {host:?}").into());
+    }
+    Ok(uri)
+}
+
 struct Head {
     status: StatusCode,
     map: HeaderMap,
+}
+
+async fn bearer(path: PathBuf) -> Result<HeaderValue, Failure> {
+    // A file may hang, and a task must not.
+    let read = tokio::task::spawn_blocking(move || fs::read_to_string(path)).await;
+    let failure =
+        |_| Failure::from("the token for the server of the keys cannot be read".to_owned());
+    let token = read.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failure)?;
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim()))
+        .map_err(|_| "the token for the server of the keys is none".to_owned())?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Whether an answer may be a set by its type. A page or an image is none, whatever is in it: others

@@ -4,10 +4,13 @@ mod address;
 mod builder;
 mod fetch;
 mod refresh;
+mod retired;
+mod tls;
 
 use std::{
     fmt,
     future::Future,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -68,7 +71,9 @@ struct Shared {
     client: Client,
     current: Arc<Current>,
     wanted: Notify,
-    /// How many attempts have ended, and whether the last was good.
+    /// How many attempts have begun.
+    begun: AtomicU64,
+    /// How many of them have ended.
     attempts: watch::Sender<u64>,
     in_flight: AtomicBool,
     /// When a request last made the task look, in nanoseconds; zero for never.
@@ -86,12 +91,21 @@ struct Config {
     http: bool,
     private: bool,
     key_hosts: Vec<Box<str>>,
+    grace: Duration,
+    /// The only roots of trust, in PEM.
+    roots: Option<Box<str>>,
+    /// Where the token for the server of the keys is.
+    bearer: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
 enum Origin {
     Keys(Uri),
-    Issuer { name: Box<str>, document: Uri },
+    /// The places where its metadata may be.
+    Issuer {
+        name: Box<str>,
+        documents: Vec<Uri>,
+    },
 }
 
 impl KeyUrl {
@@ -100,7 +114,8 @@ impl KeyUrl {
         KeyUrlBuilder::keys(url)
     }
 
-    /// The set that an issuer names in its metadata, at `ISSUER/.well-known/openid-configuration`.
+    /// The set that an issuer names in its metadata: at `ISSUER/.well-known/openid-configuration`, or
+    /// where RFC 8414 has them, with `/.well-known/oauth-authorization-server` before the path.
     pub fn discover(issuer: &str) -> KeyUrlBuilder {
         KeyUrlBuilder::issuer(issuer)
     }
@@ -112,6 +127,7 @@ impl KeyUrl {
             client,
             current: Arc::new(Current::default()),
             wanted: Notify::new(),
+            begun: AtomicU64::new(0),
             attempts: watch::Sender::new(0),
             in_flight: AtomicBool::new(true),
             asked: AtomicU64::new(0),
@@ -145,9 +161,12 @@ impl KeyUrl {
 
     /// Looks now, and waits until that is done.
     pub async fn refresh(&self) {
-        let mut attempts = self.0.shared.attempts.subscribe();
-        self.0.shared.wanted.notify_one();
-        let _ = attempts.changed().await;
+        let shared = &self.0.shared;
+        let mut attempts = shared.attempts.subscribe();
+        // One that is under way may have its answer already, and says nothing of now.
+        let next = shared.begun.load(Ordering::Acquire) + 1;
+        shared.wanted.notify_one();
+        let _ = attempts.wait_for(|ended| *ended >= next).await;
     }
 
     pub(super) fn current(&self) -> &Arc<Current> {
@@ -163,15 +182,22 @@ impl KeyUrl {
         let shared = &self.0.shared;
         let mut attempts = shared.attempts.subscribe();
         let now = shared.current.load().as_ref().map(|it| it.generation);
-        let is_new = now != generation;
-        if !is_new && !shared.in_flight.load(Ordering::Acquire) && !shared.may_ask() {
-            return None;
-        }
+        let is_under_way = shared.in_flight.load(Ordering::Acquire);
+        let (begun, ended) = (shared.begun.load(Ordering::Acquire), *attempts.borrow_and_update());
+        // One that is under way may have an answer from before the key was there, so whoever may
+        // ask waits for the next. Without any keys, each is as good as the other.
+        let next = match () {
+            () if now != generation => ended,
+            () if is_under_way && now.is_none() => ended + 1,
+            () if shared.may_ask() => begun + 1,
+            () if is_under_way => ended + 1,
+            () => return None,
+        };
+        let current = Arc::clone(&shared.current);
         Some(async move {
-            if !is_new {
-                // An error means that the task is gone, and with it all hope.
-                let _ = attempts.changed().await;
-            }
+            let is_new = || current.load().as_ref().map(|it| it.generation) != generation;
+            // An error means that the task is gone, and with it all hope.
+            let _ = attempts.wait_for(|ended| *ended >= next || is_new()).await;
         })
     }
 }

@@ -13,6 +13,7 @@ use tower_ready_core::Instant;
 use super::{
     Shared,
     fetch::{Failure, Fetched},
+    retired::Retired,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -25,24 +26,30 @@ struct Memory {
     etag: Option<HeaderValue>,
     last_good: Option<Instant>,
     failures: u32,
+    retired: Retired,
 }
 
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut memory = Memory::default();
     loop {
         shared.in_flight.store(true, Ordering::Release);
+        shared.begun.fetch_add(1, Ordering::AcqRel);
         let delay = attempt(&shared, &mut memory).await;
         shared.in_flight.store(false, Ordering::Release);
         shared.attempts.send_modify(|attempts| *attempts += 1);
 
         let delay = jittered(delay);
+        let retired = memory.retired.stays(Instant::now());
         let stale = memory
             .last_good
             .map_or(Duration::MAX, |good| (good + shared.config.max_stale).since(Instant::now()));
         tokio::select! {
             () = sleep(delay) => {}
             () = shared.wanted.notified() => {}
-            () = sleep(stale), if shared.current.load().is_some() => forget(&shared),
+            () = sleep(retired), if retired < Duration::MAX => {}
+            () = sleep(stale), if shared.current.load().is_some() => {
+                forget(&shared, &mut memory);
+            }
         }
     }
 }
@@ -88,8 +95,9 @@ fn good(shared: &Shared, memory: &mut Memory, fetched: Fetched) -> Duration {
                 "a published key is not used"
             );
         }
-        shared.current.set(keys);
+        memory.retired.publish(keys, Instant::now(), shared.config.grace);
     }
+    set(shared, memory);
     let named = fetched.max_age.map(|age| age.clamp(MINUTE, DAY));
     // Ahead of its end, so that a failure or two do not matter.
     named.unwrap_or(shared.config.refresh) * 4 / 5
@@ -108,13 +116,22 @@ fn bad(shared: &Shared, memory: &mut Memory, failure: &Failure) -> Duration {
     );
     let is_old = |good: Instant| good + shared.config.max_stale <= Instant::now();
     if memory.last_good.is_some_and(is_old) {
-        forget(shared);
+        forget(shared, memory);
+    } else {
+        set(shared, memory);
     }
     failure.retry_after.map_or(delay, |wanted| wanted.clamp(delay, 10 * MINUTE))
 }
 
+fn set(shared: &Shared, memory: &mut Memory) {
+    if let Some(keys) = memory.retired.good(Instant::now()) {
+        shared.current.set(keys);
+    }
+}
+
 /// Keys that nobody has vouched for in so long may have been withdrawn.
-fn forget(shared: &Shared) {
+fn forget(shared: &Shared, memory: &mut Memory) {
+    memory.retired.forget();
     if shared.current.load().is_none() {
         return;
     }
