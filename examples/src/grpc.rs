@@ -101,7 +101,7 @@ impl Orders for GrpcOrders {
 }
 
 fn who<T>(request: &Request<T>) -> Asker {
-    asker(request.metadata().as_ref())
+    asker(request.metadata().as_ref(), request.extensions())
 }
 
 impl From<Order> for proto::Order {

@@ -6,14 +6,19 @@
 //! | file | holds |
 //! |---|---|
 //! | `stack.rs` | the layers, assembled once for all hosts, with the reason for each place |
+//! | `access.rs` | what each route and method asks of its caller |
+//! | `upstream/` | the layers around calls to another service |
 //! | `orders.rs` | the domain, which knows neither a host nor a layer |
 //! | `http/`, `grpc.rs` | what its routes and methods do, on any host |
 //! | `host/` | axum, hyper and tonic: how each mounts the stack, starts and ends |
 //! | `flags/` | the settings, from flags and the environment |
+//! | `credentials/`, `mint.rs` | tokens and API keys to try it with |
 //! | `tour/` | a client that drives the service step by step |
 //!
 //! `observe.rs` and `leave.rs` stand in for the crates obs and shutdown, and go when those come.
 
+mod access;
+mod credentials;
 mod flags;
 mod grpc;
 pub mod host;
@@ -21,11 +26,13 @@ mod http;
 mod leave;
 mod listen;
 mod log;
+pub mod mint;
 mod observe;
 mod orders;
 mod slow;
 mod stack;
 pub mod tour;
+mod upstream;
 
 /// The generated gRPC code of `proto/orders.proto`.
 #[allow(

@@ -41,6 +41,11 @@ impl Orders {
         Order { id, by: asker.by, request_id: asker.request_id }
     }
 
+    /// How many were taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.last.load(Ordering::Relaxed)
+    }
+
     /// Takes an order.
     pub(crate) fn create(&self, order: &NewOrder, asker: Asker) -> Order {
         let id = self.last.fetch_add(1, Ordering::Relaxed) + 1;

@@ -4,26 +4,33 @@
 //! a handle of its policy, so it does not matter how often a host applies it: axum does so for each
 //! connection, and all of them count as one.
 
+mod auth;
+mod limits;
+
 use std::time::Duration;
 
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_ready_auth::{Auth, AuthLayer};
 use tower_ready_deadline::{DeadlineLayer, Deadlines};
 use tower_ready_problem::{DrainLayer, ProblemLayer, Problems};
-use tower_ready_ratelimit::{Policy, RateLimitLayer, RateLimiter, key::Address};
+use tower_ready_ratelimit::{RateLimitLayer, RateLimiter};
 use tower_ready_shed::{Bulkhead, ShedLayer};
 
+pub(crate) use self::auth::DevCredentials;
 use crate::{
-    flags::{Refusal, StackFlags, TrustHeader},
+    flags::{Refusal, StackFlags},
     observe::ObserveLayer,
 };
 
 const MIB: usize = 1024 * 1024;
 
 /// What lasts as long as its caller wants: an upload, which has no answer before its end, and streams
-/// over gRPC, whose status comes last. A deadline that such a caller names holds all the same. HTTP
-/// needs no more entries, since there an answer is in time when its head is.
-const LASTING: [&str; 5] = [
+/// over gRPC, whose status comes last. A deadline that such a caller names holds all the same. Over
+/// HTTP an answer is in time when its head is, so events and WebSockets are named for the reader.
+const LASTING: [&str; 7] = [
     "/echo",
+    "/events",
+    "/ws",
     "/orders.v1.Orders/Watch",
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -37,20 +44,34 @@ pub(crate) struct Stack {
     deadlines: Deadlines,
     slots: Bulkhead,
     by_address: RateLimiter,
+    auth: Auth,
+    by_principal: RateLimiter,
 }
 
 /// The layers of every host, the outermost first.
-pub(crate) type Layers =
-    (DrainLayer, ObserveLayer, ProblemLayer, DeadlineLayer, ShedLayer, RateLimitLayer);
+pub(crate) type Layers = (
+    DrainLayer,
+    ObserveLayer,
+    ProblemLayer,
+    DeadlineLayer,
+    ShedLayer,
+    RateLimitLayer,
+    AuthLayer,
+    RateLimitLayer,
+);
 
 /// The layers of an HTTP service: gRPC has a limit of its own for each message.
 pub(crate) type HttpLayers = (Layers, RequestBodyLimitLayer);
 
 impl Stack {
-    /// Makes every policy, and checks what it was told.
-    pub(crate) fn new(flags: &StackFlags) -> Result<Self, Refusal> {
+    /// Makes every policy, and checks what it was told. What it was not told about callers, it makes
+    /// up, and hands out.
+    pub(crate) fn new(flags: &StackFlags) -> Result<(Self, DevCredentials), Refusal> {
         let problems = Problems::builder()
             .domain("orders.example")
+            // Their pages too, to which the `type` of a problem leads.
+            .types(tower_ready_auth::types::ALL)
+            .types([&tower_ready_breaker::CIRCUIT_OPEN])
             .build()
             .map_err(|error| Refusal::new("problems", error))?;
 
@@ -67,17 +88,11 @@ impl Stack {
             .build()
             .map_err(|error| Refusal::new("--max-in-flight", error))?;
 
-        // Where each of the hosts leaves the peer's address.
-        let mut client = Address::peer().axum().tonic().trust(&flags.trust_proxy);
-        if flags.trust_header == TrustHeader::Forwarded {
-            client = client.forwarded();
-        }
-        let by_address = RateLimiter::builder()
-            .policy(Policy::new("address", flags.ip_quota).key(client))
-            .build()
-            .map_err(|error| Refusal::new("--ip-quota", error))?;
-
-        Ok(Self { problems, deadlines, slots, by_address })
+        let client = limits::client(&flags.limits);
+        let by_address = limits::by_address(flags.limits.ip_quota, client.clone())?;
+        let by_principal = limits::by_principal(flags.limits.quota)?;
+        let (auth, dev) = auth::auth(&flags.auth, client)?;
+        Ok((Self { problems, deadlines, slots, by_address, auth, by_principal }, dev))
     }
 
     /// The layers of every host, the outermost first, and why each lies where it does.
@@ -95,8 +110,12 @@ impl Stack {
             // Below the deadline, since whoever is turned away has waited for nothing; above all that
             // costs.
             self.slots.layer(),
-            // Before the work, and later before authentication, which costs more than counting.
+            // Before authentication, which costs more than counting.
             self.by_address.layer(),
+            // Says who calls. What a route asks of its callers is said at the route.
+            self.auth.layer(),
+            // Inside of it, since it counts by who calls, whichever address that comes from.
+            self.by_principal.layer(),
         )
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tower_ready_ratelimit::Quota;
 
 use super::duration::duration;
@@ -16,12 +18,18 @@ fn read(text: &str) -> Option<Quota> {
         Some((rate, burst)) => (rate, Some(burst.strip_prefix("burst=")?)),
         None => (text, None),
     };
-    let (count, period) = rate.split_once('/')?;
-    let quota = Quota::new(number(count)?, duration(period)?);
+    let (count, period) = count_in_period(rate)?;
+    let quota = Quota::new(count, period);
     match burst {
         Some(burst) => Some(quota.burst(number(burst)?)),
         None => Some(quota),
     }
+}
+
+/// Reads `N/DURATION`.
+pub(super) fn count_in_period(text: &str) -> Option<(u64, Duration)> {
+    let (count, period) = text.split_once('/')?;
+    Some((number(count)?, duration(period)?))
 }
 
 /// Digits alone: no sign, which the standard library would take.
@@ -32,8 +40,6 @@ fn number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -23,10 +23,11 @@ pub(crate) struct Flag {
 }
 
 impl Source {
-    /// Reads `--name value` and `--name=value`; all flags have a value.
+    /// Reads `--name value` and `--name=value`; all flags have a value but these switches.
     pub(crate) fn new(
         args: impl IntoIterator<Item = OsString>,
         environment: impl Fn(&str) -> Option<OsString> + 'static,
+        switches: &[&str],
     ) -> Result<Self, Refusal> {
         let mut source = Self {
             given: Vec::new(),
@@ -47,6 +48,7 @@ impl Source {
             };
             let (name, value) = match flag.split_once('=') {
                 Some((name, value)) => (name.to_owned(), Some(OsString::from(value))),
+                None if switches.contains(&flag) => (flag.to_owned(), Some(OsString::new())),
                 None => (flag.to_owned(), args.next()),
             };
             let value = value.ok_or_else(|| Refusal::new(&arg, "has no value: write one after it"));
@@ -69,6 +71,20 @@ impl Source {
         let setting = format!("--{}", flag.name);
         let taken = self.take_optional(flag, read)?;
         taken.ok_or_else(|| Refusal::new(setting, "is needed: give it a value"))
+    }
+
+    /// Takes a switch: whether it was given.
+    pub(crate) fn take_switch(
+        &mut self,
+        name: &'static str,
+        meaning: &'static str,
+    ) -> Result<bool, Refusal> {
+        let flag = Flag { name, value: "", default: None, meaning };
+        let read = |value: &str| match value {
+            "" => Ok(()),
+            _ => Err("has no value: write it alone".to_owned()),
+        };
+        Ok(self.take_optional(&flag, read)?.is_some())
     }
 
     /// Takes a flag, or its variable, or its default if it has one.
@@ -144,7 +160,7 @@ mod tests {
             assert_eq!(name, "TOWER_READY_THE_PORT");
             variable.clone()
         };
-        Source::new(args.iter().map(OsString::from), environment)
+        Source::new(args.iter().map(OsString::from), environment, &[])
     }
 
     fn take(args: &[&str], variable: Option<&str>) -> Result<u16, Refusal> {

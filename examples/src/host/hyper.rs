@@ -24,7 +24,7 @@ pub async fn main() -> ExitCode {
 /// Serves until the end has begun and the last request is answered.
 async fn serve(listener: TcpListener, stack: Stack, app: App) {
     // Applied once; connections get clones.
-    let service = stack.http_layers().layer(Router(app.clone()));
+    let service = stack.http_layers().layer(Router::new(&app));
     let mut server = auto::Builder::new(TokioExecutor::new());
     // Without a timer a client could take forever over its first line.
     server.http1().timer(TokioTimer::new());

@@ -13,14 +13,17 @@ pub(crate) use self::{axum::serve as serve_axum, tonic::serve as serve_tonic};
 
 use std::net::SocketAddr;
 
+use crate::stack::DevCredentials;
+
 /// Lines to paste.
-fn curl(address: SocketAddr) -> String {
+fn curl(address: SocketAddr, dev: &DevCredentials) -> String {
     let at = format!("http://{address}");
+    let token = dev.tokens.as_ref().map_or("$TOKEN", |(all, _)| all);
     format!(
         "try
   curl -i {at}/orders/7
-  curl -i {at}/nothing/here
-  curl -i {at}/orders -H 'content-type: application/json' -d '{{\"item\":\"\",\"quantity\":0}}'
+  curl -i {at}/orders/7 -H 'authorization: Bearer {token}'
+  curl -i {at}/orders -H 'authorization: Bearer {token}' -H 'content-type: application/json' -d '{{\"item\":\"\",\"quantity\":0}}'
   curl -i {at}/panic
   curl -N {at}/events"
     )

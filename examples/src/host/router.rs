@@ -14,21 +14,86 @@ use http::{
     header::{ALLOW, CONTENT_TYPE},
     request::Parts,
 };
-use http_body_util::{BodyExt, LengthLimitError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tower_ready_problem::{Caller, Problem, types};
+use tower_layer::Layer;
+use tower_ready_auth::PolicyService;
+use tower_ready_problem::{Caller, Problem};
 use tower_service::Service;
 
-use crate::http::{self as routes, App, Body, BoxError};
+use crate::{
+    access::Access,
+    http::{self as routes, App, Body, BoxError},
+};
 
-/// The routes. What a handler refuses is answered here, and gets its ids from the stack.
+/// The routes, each behind what it asks of its caller.
 #[derive(Clone)]
-pub(super) struct Router(pub(super) App);
+pub(super) struct Router {
+    open: PolicyService<Routes>,
+    read: PolicyService<Routes>,
+    write: PolicyService<Routes>,
+    admin: PolicyService<Routes>,
+}
+
+impl Router {
+    pub(super) fn new(app: &App) -> Self {
+        let behind = |access: Access| access.policy().layer().layer(Routes(app.clone()));
+        Self {
+            open: behind(Access::Anyone),
+            read: behind(Access::Read),
+            write: behind(Access::Write),
+            admin: behind(Access::Admin),
+        }
+    }
+}
+
+/// What the route of a request asks. What no route answers is open: it says 404 or 405.
+fn access(head: &Method, path: &str) -> Access {
+    let is_get = matches!(*head, Method::GET | Method::HEAD);
+    match path {
+        "/orders" if *head == Method::POST => Access::Write,
+        "/admin/report" if is_get => Access::Admin,
+        _ if is_get && order_id(path).is_some() => Access::Read,
+        _ => Access::Anyone,
+    }
+}
+
+fn order_id(path: &str) -> Option<&str> {
+    path.strip_prefix("/orders/").filter(|id| !id.is_empty() && !id.contains('/'))
+}
+
+impl<B> Service<Request<B>> for Router
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = <PolicyService<Routes> as Service<Request<B>>>::Response;
+    type Error = Infallible;
+    type Future = <PolicyService<Routes> as Service<Request<B>>>::Future;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // All of them always are.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = match access(request.method(), request.uri().path()) {
+            Access::Anyone => &mut self.open,
+            Access::Read => &mut self.read,
+            Access::Write => &mut self.write,
+            Access::Admin => &mut self.admin,
+        };
+        service.call(request)
+    }
+}
+
+/// The handlers. What one refuses is answered here, and gets its ids from the stack.
+#[derive(Clone)]
+pub(super) struct Routes(App);
 
 type Answer = Result<Response<Body>, Problem>;
 
-impl<B> Service<Request<B>> for Router
+impl<B> Service<Request<B>> for Routes
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -58,34 +123,37 @@ where
     B::Error: Into<BoxError>,
 {
     let path = head.uri.path();
+    let asker = || routes::asker(&head.headers, &head.extensions);
     let is_get = matches!(head.method, Method::GET | Method::HEAD);
     let is_post = head.method == Method::POST;
     Ok(match path {
         "/" if is_get => routes::index(),
-        "/orders" if is_post => {
-            routes::create(app, &head.headers, &json(&head.headers, body).await?)?
-        }
-        "/slow" if is_get => routes::slow(query(&head.uri)?, &head.headers).await,
+        "/orders" if is_post => routes::create(app, asker(), &json(&head.headers, body).await?)?,
+        "/admin/report" if is_get => routes::report(app, asker()),
+        "/slow" if is_get => routes::slow(query(&head.uri)?, asker()).await,
         "/fail" if is_get => routes::fail(query(&head.uri)?)?,
         "/panic" if is_get => routes::panics(),
         "/stream" if is_get => routes::stream(query(&head.uri)?),
         "/events" if is_get => routes::events(&app.leave),
-        "/echo" if is_post => routes::echo(read(body).await?),
+        "/echo" if is_post => routes::echo(body).await?,
         "/orders" | "/echo" => return Err(not_allowed("POST")),
-        "/" | "/slow" | "/fail" | "/panic" | "/stream" | "/events" => {
+        "/" | "/admin/report" | "/slow" | "/fail" | "/panic" | "/stream" | "/events" => {
             return Err(not_allowed("GET,HEAD"));
         }
-        _ => match path.strip_prefix("/orders/") {
-            Some(id) if !id.is_empty() && !id.contains('/') => {
-                if !is_get {
-                    return Err(not_allowed("GET,HEAD"));
+        _ => {
+            let upstream = path.strip_prefix("/upstream/").filter(|path| !path.is_empty());
+            let id = order_id(path);
+            match (id, upstream) {
+                (None, None) if is_page(path) => page(app, head).await,
+                (None, None) => return Err(Problem::status(StatusCode::NOT_FOUND)),
+                _ if !is_get => return Err(not_allowed("GET,HEAD")),
+                (_, Some(path)) => routes::upstream(app, path, head).await?,
+                (Some(id), _) => {
+                    let bad = |_| bad("the id of an order is a whole number");
+                    routes::order(app, id.parse().map_err(bad)?, asker())
                 }
-                let id = id.parse().map_err(|_| bad("the id of an order is a whole number"))?;
-                routes::order(app, id, &head.headers)
             }
-            _ if is_page(path) => page(app, head).await,
-            _ => return Err(Problem::status(StatusCode::NOT_FOUND)),
-        },
+        }
     })
 }
 
@@ -120,21 +188,6 @@ fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     serde_urlencoded::from_str(query).map_err(|error| bad(error.to_string()))
 }
 
-/// Reads a body to its end. What breaks it is the caller's: a limit, or an upload that broke off.
-async fn read<B>(body: B) -> Result<Bytes, Problem>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    let error = match body.collect().await {
-        Ok(body) => return Ok(body.to_bytes()),
-        Err(error) => error.into(),
-    };
-    let is_too_long = error.is::<LengthLimitError>();
-    let kind = if is_too_long { &types::CONTENT_TOO_LARGE } else { &types::MALFORMED_REQUEST };
-    Err(Problem::new(kind).source(error))
-}
-
 async fn json<B>(headers: &HeaderMap, body: B) -> Result<Value, Problem>
 where
     B: http_body::Body<Data = Bytes>,
@@ -147,7 +200,7 @@ where
             .detail("an order is sent as application/json")
             .header(http::header::ACCEPT, accepted));
     }
-    serde_json::from_slice(&read(body).await?).map_err(|error| bad(error.to_string()))
+    serde_json::from_slice(&routes::read(body).await?).map_err(|error| bad(error.to_string()))
 }
 
 fn is_json(value: &HeaderValue) -> bool {

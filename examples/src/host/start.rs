@@ -17,7 +17,8 @@ use crate::{
     leave::Signals,
     listen::listen,
     log,
-    stack::Stack,
+    stack::{DevCredentials, Stack},
+    upstream::Upstream,
 };
 
 /// Reads the flags, says where it listens, and serves until it is asked to end.
@@ -25,14 +26,14 @@ use crate::{
 /// What cannot be used is refused in one line, and the exit code is 2.
 pub(super) async fn start<F>(
     listen_by_default: &'static str,
-    hints: fn(SocketAddr) -> String,
+    hints: fn(SocketAddr, &DevCredentials) -> String,
     serve: impl FnOnce(TcpListener, Stack, App) -> F,
 ) -> ExitCode
 where
     F: Future<Output = ()>,
 {
-    let (flags, stack) = match configure(listen_by_default) {
-        Ok(Configured::Run(flags, stack)) => (flags, stack),
+    let (flags, stack, dev, upstream) = match configure(listen_by_default) {
+        Ok(Configured::Run(configured)) => *configured,
         Ok(Configured::Help(help)) => {
             print(help);
             return ExitCode::SUCCESS;
@@ -50,12 +51,13 @@ where
         (_, Err(refusal), _) | (_, _, Err(refusal)) => return refuse(&refusal, 1),
     };
 
-    let app = App::new(stack.problems().clone());
+    let app = App::new(stack.problems().clone(), upstream);
     print(format_args!("listening on http://{address}"));
     if let Some((_, address)) = &admin {
         print(format_args!("admin on http://{address}"));
     }
-    print(hints(address));
+    print(credentials(&dev));
+    print(hints(address, &dev));
 
     let leave = app.leave.clone();
     let administering = admin::serve(admin.map(|(listener, _)| listener), app.clone());
@@ -64,18 +66,29 @@ where
 }
 
 enum Configured {
-    Run(Flags, Stack),
+    Run(Box<(Flags, Stack, DevCredentials, Option<Upstream>)>),
     Help(String),
 }
 
+/// What a server that was given no keys accepts.
+fn credentials(dev: &DevCredentials) -> String {
+    let tokens = dev
+        .tokens
+        .as_ref()
+        .map(|(all, none)| format!("a token with every scope: {all}\na token with none: {none}\n"));
+    let api_key = dev.api_key.as_ref().map(|key| format!("an API key: {key}\n"));
+    tokens.unwrap_or_default() + &api_key.unwrap_or_default()
+}
+
 fn configure(listen_by_default: &'static str) -> Result<Configured, Refusal> {
-    let mut source = Source::new(env::args_os().skip(1), |name| env::var_os(name))?;
+    let mut source = Source::new(env::args_os().skip(1), |name| env::var_os(name), &[])?;
     let flags = Flags::take(&mut source, listen_by_default)?;
     match source.finish()? {
         Some(help) => Ok(Configured::Help(help)),
         None => {
-            let stack = Stack::new(&flags.stack)?;
-            Ok(Configured::Run(flags, stack))
+            let (stack, dev) = Stack::new(&flags.stack)?;
+            let upstream = Upstream::new(&flags.stack.upstream)?;
+            Ok(Configured::Run(Box::new((flags, stack, dev, upstream))))
         }
     }
 }

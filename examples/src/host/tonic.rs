@@ -9,11 +9,12 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::start;
 use crate::{
+    access,
     grpc::GrpcOrders,
     http::{App, BoxError},
     leave::Leave,
     proto::{DESCRIPTORS, orders_server::OrdersServer},
-    stack::Stack,
+    stack::{DevCredentials, Stack},
 };
 
 type Orders = OrdersServer<GrpcOrders>;
@@ -40,7 +41,8 @@ async fn try_serve(listener: TcpListener, stack: &Stack, app: App) -> Result<(),
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let router = Server::builder()
-        .layer(stack.layers())
+        // What a method asks of its caller is said by its path, right outside of the methods.
+        .layer((stack.layers(), access::methods()?.layer()))
         .add_service(OrdersServer::new(GrpcOrders(app)))
         .add_service(health)
         // Clients ask for either version.
@@ -68,13 +70,15 @@ async fn say_goodbye(leave: Leave, mut reporter: HealthReporter) {
     }
 }
 
-fn grpcurl(address: SocketAddr) -> String {
+fn grpcurl(address: SocketAddr, dev: &DevCredentials) -> String {
+    let token = dev.tokens.as_ref().map_or("$TOKEN", |(all, _)| all);
+    let with_token = format!("grpcurl -plaintext -H 'authorization: Bearer {token}'");
     format!(
         "try
   grpcurl -plaintext {address} list
   grpcurl -plaintext -d '{{\"id\":7}}' {address} orders.v1.Orders/Get
-  grpcurl -plaintext -d '{{\"item\":\"\",\"quantity\":0}}' {address} orders.v1.Orders/Create
-  grpcurl -plaintext {address} orders.v1.Orders/Panic
+  {with_token} -d '{{\"id\":7}}' {address} orders.v1.Orders/Get
+  {with_token} -d '{{\"item\":\"\",\"quantity\":0}}' {address} orders.v1.Orders/Create
   grpcurl -plaintext {address} grpc.health.v1.Health/Check"
     )
 }

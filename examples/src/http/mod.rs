@@ -4,25 +4,32 @@
 //! with what they read. Faults are problems, which either host hands to the stack.
 
 mod streams;
+mod upload;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response, StatusCode,
+    Extensions, HeaderMap, HeaderValue, Response, StatusCode,
     header::{CONTENT_TYPE, LOCATION},
+    request::Parts,
 };
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tower_ready_auth::Principal;
 use tower_ready_core::RequestId;
 use tower_ready_problem::{Problem, Problems};
 
-pub(crate) use self::streams::{StreamQuery, events, stream};
+pub(crate) use self::{
+    streams::{StreamQuery, events, stream},
+    upload::read,
+};
 use crate::{
     leave::Leave,
     orders::{Asker, NewOrder, Orders},
     slow,
+    upstream::Upstream,
 };
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,6 +42,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) struct App {
     pub(crate) orders: Arc<Orders>,
     pub(crate) problems: Problems,
+    pub(crate) upstream: Option<Upstream>,
     pub(crate) leave: Leave,
 }
 
@@ -49,8 +57,8 @@ pub(crate) struct FailQuery {
 }
 
 impl App {
-    pub(crate) fn new(problems: Problems) -> Self {
-        Self { orders: Arc::default(), problems, leave: Leave::new() }
+    pub(crate) fn new(problems: Problems, upstream: Option<Upstream>) -> Self {
+        Self { orders: Arc::default(), problems, upstream, leave: Leave::new() }
     }
 }
 
@@ -60,26 +68,29 @@ pub(crate) fn index() -> Response<Body> {
 }
 
 /// `GET /orders/{id}`
-pub(crate) fn order(app: &App, id: u64, headers: &HeaderMap) -> Response<Body> {
-    json(StatusCode::OK, &app.orders.get(id, asker(headers)))
+pub(crate) fn order(app: &App, id: u64, asker: Asker) -> Response<Body> {
+    json(StatusCode::OK, &app.orders.get(id, asker))
 }
 
 /// `POST /orders`
-pub(crate) fn create(
-    app: &App,
-    headers: &HeaderMap,
-    body: &Value,
-) -> Result<Response<Body>, Problem> {
-    let order = app.orders.create(&NewOrder::from_json(body)?, asker(headers));
+pub(crate) fn create(app: &App, asker: Asker, body: &Value) -> Result<Response<Body>, Problem> {
+    let order = app.orders.create(&NewOrder::from_json(body)?, asker);
     let mut response = json(StatusCode::CREATED, &order);
     let location = HeaderValue::try_from(format!("/orders/{}", order.id))?;
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
 }
 
+/// `GET /admin/report`
+pub(crate) fn report(app: &App, asker: Asker) -> Response<Body> {
+    let Asker { by, request_id } = asker;
+    let orders = app.orders.taken();
+    json(StatusCode::OK, &serde_json::json!({"orders": orders, "by": by, "request_id": request_id}))
+}
+
 /// `GET /slow?ms=N`
-pub(crate) async fn slow(query: SlowQuery, headers: &HeaderMap) -> Response<Body> {
-    slow::work(query.ms, &asker(headers).request_id).await;
+pub(crate) async fn slow(query: SlowQuery, asker: Asker) -> Response<Body> {
+    slow::work(query.ms, &asker.request_id).await;
     whole(StatusCode::OK, "text/plain; charset=utf-8", "done")
 }
 
@@ -102,14 +113,30 @@ pub(crate) fn panics() -> Response<Body> {
 }
 
 /// `POST /echo`
-pub(crate) fn echo(body: Bytes) -> Response<Body> {
-    whole(StatusCode::OK, "application/octet-stream", body)
+pub(crate) async fn echo<B>(body: B) -> Result<Response<Body>, Problem>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    Ok(whole(StatusCode::OK, "application/octet-stream", read(body).await?))
 }
 
-/// Who asks: nobody in particular, until tower-ready-auth says who.
-pub(crate) fn asker(headers: &HeaderMap) -> Asker {
+/// `GET /upstream/{path}`
+pub(crate) async fn upstream(
+    app: &App,
+    path: &str,
+    head: &Parts,
+) -> Result<Response<Body>, Problem> {
+    match &app.upstream {
+        Some(upstream) => upstream.get(path, head).await,
+        None => Err(Problem::status(StatusCode::NOT_FOUND).detail("there is no --upstream")),
+    }
+}
+
+/// Who asks, on the routes that anybody may ask as well.
+pub(crate) fn asker(headers: &HeaderMap, extensions: &Extensions) -> Asker {
     Asker {
-        by: "anonymous".to_owned(),
+        by: Principal::of(extensions).map_or("anonymous", Principal::subject).to_owned(),
         request_id: RequestId::of(headers).map_or_else(String::new, |id| id.to_string()),
     }
 }
@@ -121,6 +148,15 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
 
 fn whole(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
     answer(status, media_type, full(body))
+}
+
+/// A body that comes as it comes.
+pub(crate) fn stream_body<B>(body: B) -> Body
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    body.map_err(Into::into).boxed_unsync()
 }
 
 /// A body that is known at once.

@@ -27,21 +27,21 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     .await;
 
     show.step("An order that is no JSON", "problem", async {
-        let answer = on.send(Call::order("text/csv", "teapot,7")).await?;
+        let answer = on.send(on.order("text/csv", "teapot,7")?).await?;
         let is_said = answer.header("accept") == "application/json";
         Ok(answer.seen_problem(415).check("Accept says what would do", is_said))
     })
     .await;
 
     show.step("An order that breaks off", "problem", async {
-        let answer = on.send(Call::order("application/json", r#"{"item":"tea"#)).await?;
+        let answer = on.send(on.order("application/json", r#"{"item":"tea"#)?).await?;
         let is_said = answer.at("/detail").as_str().is_some_and(|detail| detail.contains("column"));
         Ok(answer.seen_problem(400).check("where it broke", is_said))
     })
     .await;
 
     show.step("An order with two faults", "problem", async {
-        let call = Call::order("application/json", r#"{"item":"","quantity":"seven"}"#);
+        let call = on.order("application/json", r#"{"item":"","quantity":"seven"}"#)?;
         let answer = on.send(call).await?;
         let places = [answer.at("/errors/0/pointer"), answer.at("/errors/1/pointer")];
         let seen = answer.seen_problem(422);
@@ -50,7 +50,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     .await;
 
     show.step("The page that its type leads to", "problem", async {
-        let faulty = on.send(Call::order("application/json", "{}")).await?;
+        let faulty = on.send(on.order("application/json", "{}")?).await?;
         let page = faulty.at("/type").as_str().unwrap_or_default().to_owned();
         let answer = on.send(Call::get(page)).await?;
         let is_it = answer.at("/problems/0/title") == faulty.at("/title");

@@ -4,7 +4,7 @@ use tonic::{Code, Response, Status};
 use tonic_types::StatusExt;
 use tower_ready_problem::grpc;
 
-use super::{http::Call, seen::Seen, show::Show, stage::Stage};
+use super::{seen::Seen, show::Show, stage::Stage};
 use crate::proto::{CreateRequest, FailRequest, GetRequest, PanicRequest};
 
 const GREEDY: &str = "203.0.113.99";
@@ -81,7 +81,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     show.step("One limit over HTTP and gRPC", "ratelimit", async {
         let mut passed = 0;
         for _ in 0..3 {
-            let order = Call::get("/orders/7").from(GREEDY);
+            let order = on.order_7()?.from(GREEDY);
             passed += usize::from(on.send(order).await?.status == 200);
         }
         let mut orders = on.orders().await?;

@@ -13,7 +13,8 @@ use tokio::net::TcpStream;
 use super::seen::{Fault, Seen};
 
 /// The headers that are worth a look at any answer.
-const SHOWN: [&str; 5] = ["content-type", "location", "allow", "accept", "retry-after"];
+const SHOWN: [&str; 6] =
+    ["content-type", "location", "allow", "accept", "www-authenticate", "retry-after"];
 
 /// A longer body is not for eyes.
 const MAX_SHOWN: usize = 2_000;
@@ -46,15 +47,14 @@ impl Call {
         Self::new(Method::GET, path)
     }
 
-    /// Orders something; the body is of that media type.
-    pub(super) fn order(media_type: &str, body: &'static str) -> Self {
-        let call = Self::new(Method::POST, "/orders").header("content-type", media_type);
-        call.body(Bytes::from_static(body.as_bytes()))
-    }
-
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// With this token.
+    pub(super) fn by(self, token: &str) -> Self {
+        self.header("authorization", format!("Bearer {token}"))
     }
 
     pub(super) fn body(mut self, body: Bytes) -> Self {
@@ -107,7 +107,11 @@ impl Call {
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("{} {}", self.method, self.path)];
         let headers = self.headers.iter();
-        lines.extend(headers.map(|(name, value)| format!("{name}: {value}")));
+        lines.extend(headers.map(|(name, value)| match *name {
+            // A credential is nothing to show, and long.
+            "authorization" | "x-api-key" => format!("{name}: {value:.22}…"),
+            _ => format!("{name}: {value}"),
+        }));
         if !self.body.is_empty() {
             lines.push(shown(&self.body));
         }

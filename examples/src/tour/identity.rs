@@ -35,8 +35,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     .await;
 
     show.step("A request id that is none", "observe", async {
-        let call =
-            Call::get("/orders/7").watching(&ID).header("x-request-id", "\"a b\", error=none");
+        let call = on.order_7()?.watching(&ID).header("x-request-id", "\"a b\", error=none");
         let answer = on.send(call).await?;
         let id = answer.header("x-request-id");
         let is_new = id.len() == 36 && answer.at("/request_id") == id;

@@ -15,7 +15,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     );
 
     show.step("A request within the limit", "ratelimit", async {
-        let answer = on.send(Call::get("/orders/7").watching(&LIMIT)).await?;
+        let answer = on.send(Call::get("/").watching(&LIMIT)).await?;
         let left = answer.header("ratelimit").contains("r=4");
         let policy = answer.header("ratelimit-policy").contains("\"address\";q=5;w=600");
         Ok(answer
@@ -27,7 +27,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     .await;
 
     show.step("The sixth, on as many connections", "ratelimit", async {
-        let call = || Call::get("/orders/7").watching(&LIMIT).from(GREEDY);
+        let call = || Call::get("/").watching(&LIMIT).from(GREEDY);
         let mut passed = 0;
         for _ in 0..5 {
             passed += usize::from(on.send(call()).await?.status == 200);
@@ -43,7 +43,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     .await;
 
     show.step("Another client", "ratelimit", async {
-        let answer = on.send(Call::get("/orders/7").watching(&LIMIT).from("203.0.113.8")).await?;
+        let answer = on.send(Call::get("/").watching(&LIMIT).from("203.0.113.8")).await?;
         Ok(answer.seen().check("passes", answer.status == 200))
     })
     .await;
@@ -51,8 +51,23 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     show.step("The first one, with a forged header", "ratelimit", async {
         // The proxy appends what it sees; what stands before is the client's word.
         let forged = format!("192.0.2.1, {GREEDY}");
-        let answer = on.send(Call::get("/orders/7").watching(&LIMIT).from(&forged)).await?;
+        let answer = on.send(Call::get("/").watching(&LIMIT).from(&forged)).await?;
         Ok(answer.seen_problem(429))
+    })
+    .await;
+
+    show.step("One principal from six addresses", "ratelimit", async {
+        let token = on.token("alice", "orders:read", &[])?;
+        let call = || Call::get("/orders/7").watching(&LIMIT).by(&token);
+        let mut passed = 0;
+        for _ in 0..5 {
+            passed += usize::from(on.send(call()).await?.status == 200);
+        }
+        let answer = on.send(call()).await?;
+        let seen = answer.seen_problem(429);
+        Ok(seen
+            .check("five passed before", passed == 5)
+            .check("which policy", answer.at("/violated-policies/0") == "principal"))
     })
     .await;
 

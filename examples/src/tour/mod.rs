@@ -3,6 +3,7 @@
 //! A section is a file with one function, which shows its steps one after another; a step is a
 //! title, the layer that did it, and a future that sends, looks at what came back, and checks it.
 
+mod callers;
 mod captured;
 mod deadlines;
 mod errors;
@@ -85,6 +86,7 @@ async fn walk(show: &mut Show) -> Result<(), seen::Fault> {
     show.opening(&on);
     errors::show(&on, show).await;
     identity::show(&on, show).await;
+    callers::show(&on, show).await;
     limits::show(&on, show).await;
     deadlines::show(&on, show).await;
     slots::show(&on, show).await;

@@ -7,12 +7,14 @@ use std::{
 };
 
 use axum::{Router, routing::post};
-use http::{HeaderName, StatusCode, header::RETRY_AFTER};
+use bytes::Bytes;
+use http::{HeaderName, Method, StatusCode, header::RETRY_AFTER};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
 };
 use tonic::{metadata::AsciiMetadataValue, transport::Channel};
+use tower_ready_core::RequestId;
 use tower_ready_ratelimit::Quota;
 
 use super::{
@@ -21,17 +23,22 @@ use super::{
     seen::Fault,
 };
 use crate::{
-    flags::{StackFlags, TrustHeader},
+    credentials::{AUDIENCE, Claims, ISSUER, Signer, dev_signer, in_seconds},
+    flags::{LimitFlags, Refusal, Source, StackFlags, TrustHeader},
     host,
     http::App,
     listen::listen,
     log::{self, Format},
     proto::orders_client::OrdersClient,
-    stack::Stack,
+    stack::{DevCredentials, Stack},
+    upstream::Upstream,
 };
 
 /// Few enough to be used up in a moment, and for so long that none comes back while we look.
 const QUOTA: Quota = Quota::new(5, Duration::from_secs(600));
+
+/// How long a token of the tour is good.
+const FIVE_MINUTES: i64 = 300;
 
 /// The servers, and clients for them.
 pub(super) struct Stage {
@@ -42,6 +49,9 @@ pub(super) struct Stage {
     mended: SocketAddr,
     pub(super) log: Captured,
     pub(super) app: App,
+    signer: Signer,
+    /// The API key that the servers printed, had they been started alone.
+    pub(super) api_key: String,
     clients: AtomicU16,
     pub(super) serving: JoinHandle<()>,
     // Its end is the end of the others, however the tour ends.
@@ -53,16 +63,8 @@ impl Stage {
     pub(super) async fn start() -> Result<Self, Fault> {
         let log = Captured::default();
         log::start(Format::Text, log.clone());
-        let flags = StackFlags {
-            ip_quota: QUOTA,
-            // The tour is the proxy that names clients: it has no other address than loopback's.
-            trust_proxy: vec!["127.0.0.0/8".to_owned()],
-            trust_header: TrustHeader::XForwardedFor,
-            timeout: Duration::from_secs(1),
-            max_in_flight: 4,
-        };
-        let stack = Stack::new(&flags).map_err(|refusal| refusal.to_string())?;
-        let app = App::new(stack.problems().clone());
+        let (stack, dev, upstream) = configure().map_err(|refusal| refusal.to_string())?;
+        let app = App::new(stack.problems().clone(), upstream);
 
         let (http_listener, http) = open()?;
         let (grpc_listener, grpc) = open()?;
@@ -84,6 +86,8 @@ impl Stage {
             mended,
             log,
             app,
+            signer: dev_signer()?,
+            api_key: dev.api_key.unwrap_or_default(),
             clients: AtomicU16::new(0),
             serving,
             _others: others,
@@ -97,6 +101,37 @@ impl Stage {
             call = call.from(&self.somebody());
         }
         Ok(call.send(self.http).await?.to(shown))
+    }
+
+    /// A token of this subject, that is good for these.
+    pub(super) fn token(&self, sub: &str, scope: &str, roles: &[&str]) -> Result<String, Fault> {
+        self.signer.sign(&Claims {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: sub.to_owned(),
+            jti: RequestId::generate().to_string(),
+            iat: in_seconds(0),
+            exp: in_seconds(FIVE_MINUTES),
+            scope: scope.to_owned(),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        })
+    }
+
+    /// A token of somebody new, with every scope.
+    pub(super) fn somebodys_token(&self) -> Result<String, Fault> {
+        let sub = format!("somebody-{}", self.clients.load(Ordering::Relaxed));
+        self.token(&sub, "orders:read orders:write", &[])
+    }
+
+    /// An order of somebody new; the body is of that media type.
+    pub(super) fn order(&self, media_type: &str, body: &'static str) -> Result<Call, Fault> {
+        let call = Call::new(Method::POST, "/orders").header("content-type", media_type);
+        Ok(call.body(Bytes::from_static(body.as_bytes())).by(&self.somebodys_token()?))
+    }
+
+    /// Somebody new reads an order.
+    pub(super) fn order_7(&self) -> Result<Call, Fault> {
+        Ok(Call::get("/orders/7").by(&self.somebodys_token()?))
     }
 
     /// A tonic client of the service.
@@ -114,7 +149,7 @@ impl Stage {
         client(self.mended).await
     }
 
-    /// A gRPC request, as a client of its own where none is named.
+    /// A gRPC request with a token, as a client of its own where none is named.
     pub(super) fn request<T>(
         &self,
         message: T,
@@ -124,6 +159,8 @@ impl Stage {
         let mut request = tonic::Request::new(message);
         let client = AsciiMetadataValue::try_from(client)?;
         request.metadata_mut().insert("x-forwarded-for", client);
+        let token = format!("Bearer {}", self.somebodys_token()?);
+        request.metadata_mut().insert("authorization", token.parse()?);
         Ok(request)
     }
 
@@ -132,6 +169,22 @@ impl Stage {
         let [high, low] = self.clients.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         Ipv4Addr::new(198, 18, high, low).to_string()
     }
+}
+
+fn configure() -> Result<(Stack, DevCredentials, Option<Upstream>), Refusal> {
+    let mut flags = StackFlags::take(&mut Source::new([], |_| None, &[])?)?;
+    flags.limits = LimitFlags {
+        quota: QUOTA,
+        ip_quota: QUOTA,
+        // The tour is the proxy that names clients: it has no other address than loopback's.
+        trust_proxy: vec!["127.0.0.0/8".to_owned()],
+        trust_header: TrustHeader::XForwardedFor,
+    };
+    flags.timeout = Duration::from_secs(1);
+    flags.max_in_flight = 4;
+    let (stack, dev) = Stack::new(&flags)?;
+    let upstream = Upstream::new(&flags.upstream)?;
+    Ok((stack, dev, upstream))
 }
 
 fn open() -> Result<(TcpListener, SocketAddr), Fault> {

@@ -12,7 +12,7 @@ use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use crate::server::PATIENCE;
+use crate::server::{PATIENCE, Server};
 
 /// A request, sent on a connection of its own.
 pub(crate) struct Call {
@@ -37,15 +37,26 @@ pub(crate) async fn get(to: SocketAddr, path: &str) -> Answer {
     call(to, Method::GET, path).send().await
 }
 
-pub(crate) async fn order(to: SocketAddr, media_type: &str, body: &'static str) -> Answer {
-    let call = call(to, Method::POST, "/orders").header("content-type", media_type);
-    call.body(body).send().await
+/// Reads an order with this token.
+pub(crate) async fn order_7(to: SocketAddr, token: &str) -> Answer {
+    call(to, Method::GET, "/orders/7").by(token).send().await
+}
+
+/// Orders something, as a server's own token may.
+pub(crate) async fn order(server: &Server, media_type: &str, body: &'static str) -> Answer {
+    let call = call(server.address, Method::POST, "/orders").header("content-type", media_type);
+    call.by(&server.token).body(body).send().await
 }
 
 impl Call {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
         self
+    }
+
+    /// With this token.
+    pub(crate) fn by(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
     }
 
     pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {

@@ -3,10 +3,13 @@
 //! The clients run beside the test: they have to answer when a server says that it goes.
 
 use bytes::Bytes;
-use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tonic::{Code, Status, transport::Channel};
+use tonic::{
+    Code, Request, Status,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::Channel,
+};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
@@ -28,8 +31,20 @@ async fn channel(server: &Server) -> Channel {
     within(endpoint.connect()).await.unwrap()
 }
 
-async fn orders(server: &Server) -> OrdersClient<Channel> {
-    OrdersClient::new(channel(server).await)
+/// Sends a token with every call.
+#[derive(Clone)]
+struct WithToken(String);
+
+impl Interceptor for WithToken {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.parse().unwrap());
+        Ok(request)
+    }
+}
+
+async fn orders(server: &Server) -> OrdersClient<InterceptedService<Channel, WithToken>> {
+    let token = WithToken(format!("Bearer {}", server.token));
+    OrdersClient::with_interceptor(channel(server).await, token)
 }
 
 fn request_id(status: &Status) -> &str {
@@ -41,12 +56,12 @@ fn request_id(status: &Status) -> &str {
 async fn an_order_is_found_or_taken() {
     let server = Server::start("tonic", &[]);
     let mut orders = orders(&server).await;
-    let mut request = tonic::Request::new(GetRequest { id: u64::MAX });
+    let mut request = Request::new(GetRequest { id: u64::MAX });
     request.metadata_mut().insert("x-request-id", "smoke-2".parse().unwrap());
     let answer = within(orders.get(request)).await.unwrap();
     assert_eq!(answer.metadata().get("x-request-id").unwrap(), "smoke-2");
     let order = answer.into_inner();
-    assert_eq!((order.id, &*order.by, &*order.request_id), (u64::MAX, "anonymous", "smoke-2"));
+    assert_eq!((order.id, &*order.by, &*order.request_id), (u64::MAX, "dev", "smoke-2"));
 
     let item = "teapot".to_owned();
     let taken = within(orders.create(CreateRequest { item, quantity: 1 })).await.unwrap();
@@ -205,7 +220,7 @@ async fn hostile_calls_get_a_code_and_the_server_lives() {
             b"\0\0\0\0\x02\xff\xff",
         ] {
             let uri = format!("http://{}/orders.v1.Orders/{method}", server.address);
-            let request = Request::post(uri).header("content-type", "application/grpc");
+            let request = http::Request::post(uri).header("content-type", "application/grpc");
             let request = request.body(Full::new(Bytes::from_static(body))).unwrap();
             let (head, body) = within(sender.send_request(request)).await.unwrap().into_parts();
             let end = within(body.collect()).await.unwrap();

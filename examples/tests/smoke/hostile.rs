@@ -7,8 +7,11 @@ use crate::{
     server::{HTTP_HOSTS, Server},
 };
 
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 17] = [
     "/",
+    "/admin/report",
+    "/upstream/x",
+    "/upstream/%2e%2e/%ff",
     "/orders",
     "/orders/7",
     "/slow?ms=0",
@@ -79,6 +82,9 @@ async fn every_route_survives_every_form_of_request() {
                 ),
             ];
             for head in heads {
+                // Past the door, where the handlers are.
+                let key = format!("\r\nx-api-key: {}\r\n", server.api_key);
+                let head = head.replacen("\r\n", &key, 1);
                 let answer = raw(server.address, head.as_bytes());
                 let head = &head[..head.len().min(120)];
                 assert!(!blames_itself(path, &answer), "{host}: {head}: {answer:?}");
@@ -132,16 +138,17 @@ async fn bytes_that_are_no_text_are_refused() {
             let answer = raw(server.address, bytes);
             assert!(!blames_itself("", &answer), "{host}: {bytes:?}: {answer:?}");
         }
-        let json = b"POST /orders HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n\
-            content-length: 13\r\nconnection: close\r\n\r\n{\"item\":\"\xff\xfe\"}";
-        let answer = raw_whole(server.address, json);
+        let head = format!(
+            "POST /orders HTTP/1.1\r\nhost: h\r\nx-api-key: {}\r\ncontent-type: \
+             application/json\r\nconnection: close\r\n",
+            server.api_key
+        );
+        let json = [head.as_bytes(), b"content-length: 13\r\n\r\n{\"item\":\"\xff\xfe\"}"].concat();
+        let answer = raw_whole(server.address, &json);
         assert!(answer.starts_with(b"HTTP/1.1 400"), "{host}: {answer:?}");
         // As deep as a parser that calls itself would fall.
         let deep = "[".repeat(100_000);
-        let deep = format!(
-            "POST /orders HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: \
-             100000\r\nconnection: close\r\n\r\n{deep}"
-        );
+        let deep = format!("{head}content-length: 100000\r\n\r\n{deep}");
         let answer = raw_whole(server.address, deep.as_bytes());
         assert!(answer.starts_with(b"HTTP/1.1 400"), "{host}: {answer:?}");
         lives(server.address, "all of it").await;

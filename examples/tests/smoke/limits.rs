@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::{
-    client::{Answer, call, get},
+    client::{Answer, call, get, order_7},
     server::{HTTP_HOSTS, Server},
 };
 
@@ -16,7 +16,8 @@ async fn a_client_has_one_limit_on_all_of_its_connections() {
             assert_eq!(answer.status, 200, "{host}");
             assert!(answer.header("ratelimit").contains(left), "{host}");
         }
-        let refused = get(server.address, "/orders/7").await;
+        // Before anybody looks at a token.
+        let refused = order_7(server.address, "no token").await;
         let problem = refused.assert_problem(429);
         assert_eq!(problem["violated-policies"][0], "address");
         assert!((1..=1200).contains(&refused.header("retry-after").parse().unwrap()), "{host}");

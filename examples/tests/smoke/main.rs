@@ -3,6 +3,7 @@
 
 #![cfg(unix)]
 
+mod callers;
 mod client;
 mod deadlines;
 mod flags;

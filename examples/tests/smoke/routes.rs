@@ -1,9 +1,6 @@
 //! What the HTTP routes answer.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-};
+use std::{io::Write, net::TcpStream};
 
 use futures_util::{SinkExt, StreamExt};
 use http::Method;
@@ -11,7 +8,7 @@ use http_body_util::BodyExt;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    client::{call, get, order, within},
+    client::{call, get, order, order_7, within},
     server::{HTTP_HOSTS, Server},
 };
 
@@ -24,14 +21,11 @@ async fn a_request_has_one_id_and_an_answer() {
         assert!(answer.header("ratelimit-policy").contains("\"address\";q=200;w=1"));
         assert!(answer.header("ratelimit").contains("\"address\""));
 
-        let answer = get(server.address, "/orders/7").await;
+        let answer = order_7(server.address, &server.token).await;
         let id = answer.header("x-request-id");
-        assert_eq!(
-            answer.json(),
-            serde_json::json!({"id": 7, "by": "anonymous", "request_id": id})
-        );
+        assert_eq!(answer.json(), serde_json::json!({"id": 7, "by": "dev", "request_id": id}));
 
-        let get = || call(server.address, Method::GET, "/orders/7");
+        let get = || call(server.address, Method::GET, "/orders/7").by(&server.token);
         let kept = get().header("x-request-id", "A-z0.9_~").send().await;
         assert_eq!(kept.header("x-request-id"), "A-z0.9_~");
         assert_eq!(kept.json()["request_id"], "A-z0.9_~");
@@ -51,7 +45,7 @@ async fn an_order_is_taken_or_told_all_of_its_faults() {
     for host in HTTP_HOSTS {
         let server = Server::start(host, &[]);
         let json = "application/json; charset=utf-8";
-        let taken = order(server.address, json, r#"{"item":"teapot","quantity":1}"#).await;
+        let taken = order(&server, json, r#"{"item":"teapot","quantity":1}"#).await;
         assert_eq!(taken.status, 201);
         let id = taken.json()["id"].as_u64().unwrap();
         assert_eq!(taken.header("location"), format!("/orders/{id}"));
@@ -63,17 +57,17 @@ async fn an_order_is_taken_or_told_all_of_its_faults() {
             (r#"{"item":"t","quantity":0}"#, &["#/quantity"]),
             ("null", &["#"]),
         ] {
-            let problem = order(server.address, json, body).await.assert_problem(422);
+            let problem = order(&server, json, body).await.assert_problem(422);
             let errors = problem["errors"].as_array().unwrap();
             let found: Vec<_> = errors.iter().map(|error| error["pointer"].clone()).collect();
             assert_eq!(found, pointers, "{host}: {body}");
             assert!(errors.iter().all(|error| error["detail"].is_string()));
         }
         for body in ["", "{", "{\"item\":\"t\"", "\u{0}"] {
-            order(server.address, json, body).await.assert_problem(400);
+            order(&server, json, body).await.assert_problem(400);
         }
         for media_type in ["text/plain", "application/x-www-form-urlencoded", "json", "\t"] {
-            let refused = order(server.address, media_type, "{}").await;
+            let refused = order(&server, media_type, "{}").await;
             refused.assert_problem(415);
             assert_eq!(refused.header("accept"), "application/json", "{host}");
         }
@@ -104,7 +98,8 @@ async fn what_is_not_there_or_not_right_is_a_problem() {
             ("/fail?status=418", 418),
             ("/fail?status=503", 503),
         ] {
-            let problem = get(server.address, path).await.assert_problem(status);
+            let asked = call(server.address, Method::GET, path).by(&server.token).send().await;
+            let problem = asked.assert_problem(status);
             let plain = path.split('?').next().unwrap();
             assert_eq!(problem["instance"], plain, "{host}: {path}");
         }
@@ -134,17 +129,15 @@ async fn a_handler_may_take_its_time_and_choose_its_status() {
             let answer = get(server.address, &format!("/fail?status={status}")).await;
             assert_eq!((answer.status.as_str(), answer.body.len()), (status, 0), "{host}");
         }
-        // Whoever leaves takes the work along. With the first answer the second request is read.
+        server.stop();
+
+        // Whoever leaves takes the work along. Once another is told that all slots are taken, it is
+        // under way.
+        let server = Server::start(host, &["--max-in-flight", "1"]);
         let mut leaver = TcpStream::connect(server.address).unwrap();
-        let slow =
-            "GET / HTTP/1.1\r\nhost: h\r\n\r\nGET /slow?ms=600000 HTTP/1.1\r\nhost: h\r\n\r\n";
-        leaver.write_all(slow.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"ok") {
-            let mut byte = [0];
-            leaver.read_exact(&mut byte).unwrap();
-            answer.extend_from_slice(&byte);
-        }
+        leaver.write_all(b"GET /slow?ms=600000 HTTP/1.1\r\nhost: h\r\n\r\n").unwrap();
+        let busy = async { while get(server.address, "/").await.status != 503 {} };
+        within(busy).await;
         drop(leaver);
         server.logs(&["slow abandoned"]);
         server.stop();
@@ -155,7 +148,7 @@ async fn a_handler_may_take_its_time_and_choose_its_status() {
 async fn a_type_leads_to_a_page_for_people_and_programs() {
     for host in HTTP_HOSTS {
         let server = Server::start(host, &["--admin", "127.0.0.1:0"]);
-        let problem = order(server.address, "application/json", "{}").await.assert_problem(422);
+        let problem = order(&server, "application/json", "{}").await.assert_problem(422);
         let page = problem["type"].as_str().unwrap();
         for address in [server.address, server.admin.unwrap()] {
             let json = get(address, page).await.json();

@@ -23,6 +23,10 @@ pub(crate) struct Server {
     stderr: Receiver<String>,
     pub(crate) address: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
+    /// What it printed to be tried with: a token with every scope, one with none, and an API key.
+    pub(crate) token: String,
+    pub(crate) bare_token: String,
+    pub(crate) api_key: String,
 }
 
 /// A command for one of our binaries, with an environment that says nothing.
@@ -31,6 +35,7 @@ pub(crate) fn command(binary: &str) -> Command {
         "axum" => env!("CARGO_BIN_EXE_axum"),
         "hyper" => env!("CARGO_BIN_EXE_hyper"),
         "tonic" => env!("CARGO_BIN_EXE_tonic"),
+        "token" => env!("CARGO_BIN_EXE_token"),
         "tour" => env!("CARGO_BIN_EXE_tour"),
         other => panic!("there is no binary {other}"),
     };
@@ -59,10 +64,25 @@ impl Server {
             let errors: Vec<_> = stderr.iter().collect();
             panic!("the first line is {first:?}, and stderr {errors:?}");
         };
-        let second = stdout.recv_timeout(PATIENCE).unwrap();
-        let admin = second.strip_prefix("admin on http://");
-        let admin = admin.map(|address| address.parse().unwrap());
-        Self { child, stdout, stderr, address, admin }
+        let mut hints = Vec::new();
+        loop {
+            match stdout.recv_timeout(PATIENCE).unwrap() {
+                line if line == "try" => break,
+                line => hints.push(line),
+            }
+        }
+        let hint = |name: &str| hints.iter().find_map(|line| line.strip_prefix(name));
+        let text = |name| hint(name).unwrap_or_default().to_owned();
+        Self {
+            admin: hint("admin on http://").map(|address| address.parse().unwrap()),
+            token: text("a token with every scope: "),
+            bare_token: text("a token with none: "),
+            api_key: text("an API key: "),
+            child,
+            stdout,
+            stderr,
+            address,
+        }
     }
 
     /// Waits for a line on stderr with all of these words.
@@ -111,6 +131,13 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What the binary `token` prints.
+pub(crate) fn mint(flags: &[&str]) -> String {
+    let output = command("token").args(flags).output().unwrap();
+    assert!(output.status.success(), "{flags:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
 /// Sends a signal by the shell's own command, which is everywhere and needs no unsafe code.

@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use tonic::{Code, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt;
-use tower_ready_examples::proto::{GetRequest, WatchRequest, orders_client::OrdersClient};
+use tower_ready_examples::proto::{SlowRequest, WatchRequest, orders_client::OrdersClient};
 
 use crate::{
     client::{call, get, within},
@@ -39,7 +39,7 @@ async fn a_call_without_a_slot_is_told_when_to_come_back() {
     let watch = WatchRequest { chunks: 2, every_ms: 60_000, fail_after: 0 };
     let watch = within(orders.watch(watch)).await.unwrap();
 
-    let refused = within(orders.get(GetRequest { id: 1 })).await.unwrap_err();
+    let refused = within(orders.slow(SlowRequest { ms: 0 })).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
     assert!(refused.get_details_retry_info().is_some());
     // Probes are answered in any case.
@@ -47,7 +47,7 @@ async fn a_call_without_a_slot_is_told_when_to_come_back() {
     within(health.check(HealthCheckRequest::default())).await.unwrap();
 
     drop(watch);
-    let passes = async { while orders.get(GetRequest { id: 1 }).await.is_err() {} };
+    let passes = async { while orders.slow(SlowRequest { ms: 0 }).await.is_err() {} };
     within(passes).await;
     server.stop();
 }

@@ -1,0 +1,81 @@
+use std::{path::PathBuf, time::Duration};
+
+use http::Uri;
+use tower_ready_ratelimit::Quota;
+
+use super::{Refusal, Source, known, quota, value};
+
+/// What the layers are told.
+#[derive(Clone, Debug)]
+pub(crate) struct StackFlags {
+    pub(crate) auth: AuthFlags,
+    pub(crate) limits: LimitFlags,
+    pub(crate) upstream: UpstreamFlags,
+    pub(crate) timeout: Duration,
+    pub(crate) max_in_flight: usize,
+}
+
+/// Who may call.
+#[derive(Clone, Debug)]
+pub(crate) struct AuthFlags {
+    pub(crate) jwks: Option<String>,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    pub(crate) revocations: Option<PathBuf>,
+    pub(crate) api_keys: Option<PathBuf>,
+    pub(crate) failures: (u32, Duration),
+}
+
+/// How much callers may ask.
+#[derive(Clone, Debug)]
+pub(crate) struct LimitFlags {
+    pub(crate) quota: Quota,
+    pub(crate) ip_quota: Quota,
+    pub(crate) trust_proxy: Vec<String>,
+    pub(crate) trust_header: TrustHeader,
+}
+
+/// Whom the service calls.
+#[derive(Clone, Debug)]
+pub(crate) struct UpstreamFlags {
+    pub(crate) base: Option<Uri>,
+    pub(crate) timeout: Duration,
+    pub(crate) breaker_open: Duration,
+}
+
+/// The only header that a trusted proxy is believed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TrustHeader {
+    XForwardedFor,
+    Forwarded,
+}
+
+impl StackFlags {
+    pub(crate) fn take(source: &mut Source) -> Result<Self, Refusal> {
+        Ok(Self {
+            auth: AuthFlags {
+                jwks: source.take_optional(&known::JWKS, value::word)?,
+                issuer: source.take(&known::ISSUER, value::word)?,
+                audience: source.take(&known::AUDIENCE, value::word)?,
+                revocations: source.take_optional(&known::REVOCATIONS, value::path)?,
+                api_keys: source.take_optional(&known::API_KEYS, value::path)?,
+                failures: source.take(&known::AUTH_FAILURES, value::failures)?,
+            },
+            limits: LimitFlags {
+                quota: source.take(&known::QUOTA, quota::quota)?,
+                ip_quota: source.take(&known::IP_QUOTA, quota::quota)?,
+                trust_proxy: source
+                    .take_optional(&known::TRUST_PROXY, value::ranges)?
+                    .unwrap_or_default(),
+                trust_header: source.take(&known::TRUST_HEADER, value::header)?,
+            },
+            upstream: UpstreamFlags {
+                base: source.take_optional(&known::UPSTREAM, value::base)?,
+                timeout: source.take(&known::UPSTREAM_TIMEOUT, value::period)?,
+                breaker_open: source.take(&known::BREAKER_OPEN, value::period)?,
+            },
+            timeout: source.take(&known::TIMEOUT, value::period)?,
+            max_in_flight: source.take(&known::MAX_IN_FLIGHT, value::count)?,
+        })
+    }
+}

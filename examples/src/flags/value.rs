@@ -1,0 +1,84 @@
+//! How the values of flags are read: each into what it stands for, or one line that says why not.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use http::Uri;
+use tower_ready_ratelimit::key::Cidr;
+
+use super::{duration::duration, quota::count_in_period, stack::TrustHeader};
+use crate::log::Format;
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is no address: write one such as 127.0.0.1:3000 or [::1]:0"))
+}
+
+pub(super) fn period(text: &str) -> Result<Duration, String> {
+    duration(text).filter(|period| !period.is_zero()).ok_or_else(|| {
+        format!("{text:?} is no time: write digits and ms, s, m, h or d, such as 10s")
+    })
+}
+
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let count = digits.then(|| text.parse().ok()).flatten();
+    count.ok_or_else(|| format!("{text:?} is no number: write one such as 512"))
+}
+
+pub(super) fn failures(text: &str) -> Result<(u32, Duration), String> {
+    let read = || {
+        let (count, period) = count_in_period(text)?;
+        Some((u32::try_from(count).ok()?, period))
+    };
+    let is_some = |(count, period): &(u32, Duration)| *count > 0 && !period.is_zero();
+    read().filter(is_some).ok_or_else(|| {
+        format!("{text:?} is no number of failures in a time: write N/DURATION, such as 60/1m")
+    })
+}
+
+/// What tokens are compared with, so any text but none.
+pub(super) fn word(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("is empty: write the text that tokens have there".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("is empty: write the path of a file".to_owned()),
+        _ => Ok(text.into()),
+    }
+}
+
+pub(super) fn ranges(text: &str) -> Result<Vec<String>, String> {
+    let range = |range: &str| match range.trim().parse::<Cidr>() {
+        Ok(range) => Ok(range.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    text.split(',').map(range).collect()
+}
+
+pub(super) fn header(text: &str) -> Result<TrustHeader, String> {
+    match text {
+        "x-forwarded-for" => Ok(TrustHeader::XForwardedFor),
+        "forwarded" => Ok(TrustHeader::Forwarded),
+        _ => Err(format!("{text:?} is no such header: write x-forwarded-for or forwarded")),
+    }
+}
+
+/// The client of this example speaks plain HTTP: what is called is in the same network.
+pub(super) fn base(text: &str) -> Result<Uri, String> {
+    let uri = text.parse::<Uri>().ok().filter(|uri| {
+        uri.scheme_str() == Some("http") && uri.authority().is_some() && uri.query().is_none()
+    });
+    uri.ok_or_else(|| format!("{text:?} is no base URL: write one such as http://127.0.0.1:8080"))
+}
+
+pub(super) fn format(text: &str) -> Result<Format, String> {
+    match text {
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
+        _ => Err(format!("{text:?} is no format: write text or json")),
+    }
+}

@@ -1,0 +1,85 @@
+//! What goes to the upstream of a request, and what comes back of its answer.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, Request, Response, StatusCode, Uri,
+    header::{
+        CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
+        UPGRADE,
+    },
+    request::Parts,
+};
+use http_body_util::Empty;
+use tower_ready_core::{Deadline, RequestId};
+use tower_ready_problem::Problem;
+
+/// What is passed on. No credentials: those were for us.
+const PASSED_ON: [HeaderName; 3] = [
+    RequestId::HEADER,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+
+/// What is between two neighbours, and ends here (RFC 9110 §7.6.1), and what speaks of limits that
+/// are not ours.
+const HOP_BY_HOP: [HeaderName; 10] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("ratelimit"),
+    HeaderName::from_static("ratelimit-policy"),
+];
+
+/// The call for a request that is being served.
+pub(super) fn request(
+    base: &Uri,
+    path: &str,
+    head: &Parts,
+) -> Result<Request<Empty<Bytes>>, Problem> {
+    let bad = || Problem::status(StatusCode::BAD_REQUEST).detail("the path leads out of its base");
+    if path.split('/').any(climbs) {
+        return Err(bad());
+    }
+    let query = head.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    let target = format!("{}/{path}{query}", base.path().trim_end_matches('/'));
+    let mut uri = base.clone().into_parts();
+    uri.path_and_query = Some(target.try_into().map_err(|_| bad())?);
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = Uri::from_parts(uri)?;
+    for name in PASSED_ON {
+        if let Some(value) = head.headers.get(&name) {
+            request.headers_mut().insert(name, value.clone());
+        }
+    }
+    // What remains of our caller's time, from which the layers of the client take theirs.
+    if let Some(deadline) = Deadline::of(&head.extensions) {
+        request.extensions_mut().insert(deadline);
+    }
+    Ok(request)
+}
+
+/// Whether a part of a path is `.` or `..`, in any spelling.
+fn climbs(part: &str) -> bool {
+    let plain = part.to_ascii_lowercase().replace("%2e", ".");
+    plain == "." || plain == ".."
+}
+
+/// The answer, as one of ours.
+pub(super) fn answer<B>(mut answer: Response<B>) -> Response<B> {
+    let headers = answer.headers_mut();
+    for name in named(headers).into_iter().chain(HOP_BY_HOP) {
+        headers.remove(name);
+    }
+    answer
+}
+
+/// The headers that `Connection` names.
+fn named(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lists = headers.get_all(CONNECTION).iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
+}
