@@ -43,6 +43,18 @@ pub enum ConfigErrorKind {
     Penalty,
     /// A store that instances share, and no secret that they share.
     NoSecret,
+    /// What the names of all keys of a store begin with is not plain.
+    KeyPrefix,
+    /// The time that a store has for a decision is too short or too long.
+    Deadline,
+    /// The life of a lease is too short or too long.
+    Lease,
+    /// No instance shares a store.
+    Instances,
+    /// The URL of a server is none, or wants what was not compiled in.
+    RedisUrl,
+    /// A store beyond a socket was made outside of a runtime.
+    NoRuntime,
     /// There is no policy of this name, or it is not one of a quota.
     UnknownPolicy,
 }
@@ -108,6 +120,23 @@ impl fmt::Display for ConfigError {
             ConfigErrorKind::NoSecret => {
                 "instances share the store, but each would hash its callers by a random secret and \
                  have buckets of its own: give all of them the same secret(..)"
+            }
+            ConfigErrorKind::KeyPrefix => {
+                "prefix: it has 1 to 64 characters of A-Z a-z 0-9 . _ : -: choose another"
+            }
+            ConfigErrorKind::Deadline => {
+                "deadline: use one between a millisecond and ten seconds, 25 to 50 ms if you can"
+            }
+            ConfigErrorKind::Lease => {
+                "lease: use one of 100 ms to a minute that is at least four times the deadline"
+            }
+            ConfigErrorKind::Instances => "instances: there is at least this one: use 1 or more",
+            ConfigErrorKind::RedisUrl => {
+                "the URL of Redis is none: use redis://[user:password@]host[:port][/db], or rediss:// \
+                 with the feature `redis-tls`"
+            }
+            ConfigErrorKind::NoRuntime => {
+                "there is no tokio runtime: connect the store inside of one"
             }
             ConfigErrorKind::UnknownPolicy => {
                 "there is no policy of this name with a quota: use the name that it was made with"

@@ -179,7 +179,17 @@ impl<St: Store> Bucket<St> {
         self.limiter.store.adjust(Instant::now(), &self.demand(&quota, units), change);
     }
 
-    fn demand<'a>(&self, quota: &'a Quota, units: u64) -> Demand<'a> {
+    #[cfg(feature = "redis")]
+    pub(crate) fn store(&self) -> &St {
+        &self.limiter.store
+    }
+
+    #[cfg(feature = "redis")]
+    pub(crate) fn quota(&self) -> Quota {
+        self.rule().quota.get()
+    }
+
+    pub(crate) fn demand<'a>(&self, quota: &'a Quota, units: u64) -> Demand<'a> {
         Demand { key: self.key, quota, units, debt: self.rule().policy.debt }
     }
 

@@ -59,7 +59,7 @@ impl Counter {
         self.0[stripe() % STRIPES].0.fetch_add(1, Relaxed);
     }
 
-    fn sum(&self) -> u64 {
+    pub(crate) fn sum(&self) -> u64 {
         self.0.iter().map(|stripe| stripe.0.load(Relaxed)).sum()
     }
 }

@@ -116,6 +116,18 @@ impl MemoryStore {
         reading.level(now, demand)
     }
 
+    /// Makes a bucket full no earlier than at `full`.
+    #[cfg(feature = "redis")]
+    pub(super) fn raise(&self, now: Instant, key: crate::KeyHash, full: Span) {
+        self.table.with(key, now.as_nanos(), self.overflow, |place| {
+            if let Some(mut place) = place
+                && place.full < full
+            {
+                place.write(full);
+            }
+        });
+    }
+
     /// The `count` buckets that are furthest from full, the furthest first.
     ///
     /// This walks the whole table, a bucket at a time: some milliseconds for a million keys.

@@ -1,6 +1,10 @@
 //! Where buckets are kept.
 
 mod memory;
+#[cfg(any(feature = "redis", all(test, loom)))]
+mod pot;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod table;
 mod take;
 
