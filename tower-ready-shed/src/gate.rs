@@ -1,18 +1,15 @@
 //! The slots, and who waits for one.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{
-        AtomicU32, AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
-    },
-};
-
 use tower_ready_core::Instant;
 
 use crate::{
     Priority,
     line::{Entry, Line, Place, Rule, State, Ticket},
+    sync::{
+        Arc, AtomicU32, AtomicU64, Mutex, MutexGuard,
+        Ordering::{Acquire, Relaxed, Release},
+        lock,
+    },
 };
 
 /// Counts the slots that are taken, and hands them over to whoever waits.
@@ -247,9 +244,8 @@ impl Gate {
         state
     }
 
-    /// Nothing inside of the lock panics, and a panic elsewhere must not close the gate for all.
     fn lock(&self) -> MutexGuard<'_, Line> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 
@@ -270,5 +266,7 @@ fn wake(entries: impl IntoIterator<Item = Entry>) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod explored;
+#[cfg(all(test, not(loom)))]
 mod tests;

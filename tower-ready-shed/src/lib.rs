@@ -69,13 +69,28 @@
 //! | 100 | 51 %, 27 ms | 99 %, 55 ms | 100 %, 68 ms | 100 %, 69 ms |
 //! | `aimd`, 12 ms | 50 %, 28 ms | 95 %, 31 ms | 100 %, 31 ms | 100 %, 31 ms |
 //! | `vegas` | 50 %, 28 ms | 93 %, 30 ms | 99 %, 30 ms | 99 %, 30 ms |
+//! | `gradient2` | 50 %, 28 ms | 98 %, 38 ms | 100 %, 38 ms | 100 %, 37 ms |
 //! | `gradient` | 50 %, 28 ms | 95 %, 31 ms | 99 %, 32 ms | 99 %, 33 ms |
+//! | tower: load_shed, 20 | 50 %, 28 ms | 84 %, 28 ms | 95 %, 28 ms | 99 %, 28 ms |
+//! | tower-resilience: bulkhead, 20 | 50 %, 28 ms | 84 %, 28 ms | 95 %, 28 ms | 99 %, 28 ms |
+//! | tower-resilience: AIMD, 12 ms | 21 %, 26 ms | 24 %, 28 ms | 25 %, 29 ms | 27 %, 29 ms |
+//! | tower-resilience: Vegas | 22 %, 27 ms | 24 %, 27 ms | 25 %, 28 ms | 26 %, 28 ms |
+//! | tower-resilience: Gradient2 | 51 %, 27 ms | 100 %, 96 ms | 101 %, 117 ms | 100 %, 120 ms |
 //!
-//! A fixed limit that turns away at once is what tower's `LoadShed` over its `ConcurrencyLimit` is.
-//! The right one does as well as those that find it, and stays what it is when the service does not:
-//! in the same simulation a [gradient](Adaptive::gradient) finds another number of workers within
-//! three seconds, and another time of service when it is [measured](Adaptive::probe_every) again.
-//! Two instances in front of one service share it.
+//! A fixed limit that turns away at once does what tower's `LoadShed` over its `ConcurrencyLimit`
+//! does. The right one does as well as those that find it, and stays what it is when the service
+//! does not: in the same simulation a [gradient](Adaptive::gradient) finds another number of workers
+//! within three seconds, and another time of service when it is [measured](Adaptive::probe_every)
+//! again. Two instances in front of one service share it.
+//!
+//! The laws of tower-resilience 0.14 have their defaults here, and turn calls away at their limits;
+//! its own service lets them wait without an end. They judge each answer by itself, so that one that
+//! is slow by nature counts as an overload, where ours look at the median of many. [Gradient2] takes
+//! what was lately for what has to be, so it lets a line grow, and takes an overload that was there
+//! from the start for the rule. That is why ours measures instead, now and then, with a few requests
+//! at a time.
+//!
+//! [Gradient2]: Adaptive::gradient2
 //!
 //! # What a caller sees
 //!
@@ -148,6 +163,8 @@ mod queue;
 mod rejection;
 mod service;
 mod stats;
+mod sync;
+mod timer;
 mod wait;
 
 pub use self::{

@@ -1,18 +1,13 @@
 //! The line of those that wait for a slot.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering::Relaxed},
-    },
-    task::Waker,
-    time::Duration,
-};
+use std::{collections::BTreeMap, task::Waker, time::Duration};
 
 use tower_ready_core::Instant;
 
-use crate::Priority;
+use crate::{
+    Priority,
+    sync::{Arc, AtomicU8, Ordering::Relaxed},
+};
 
 /// How to wait.
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +139,7 @@ impl Line {
 }
 
 impl Ticket {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU8::new(State::Waiting as u8))
     }
 

@@ -5,8 +5,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Sleep, sleep};
-
 use crate::{
     Priority, Reason,
     admission::Inner,
@@ -14,6 +12,7 @@ use crate::{
     line::{Place, State},
     partition::Member,
     permit::Permit,
+    timer::{Sleep, sleep},
 };
 
 /// A call in the queue. Dropping it leaves the queue.

@@ -8,9 +8,8 @@ use crate::{ConfigError, ConfigErrorKind};
 /// none, requests wait inside of it, and each answer takes longer the more there are. So the limit
 /// is lowered by as much as answers take longer than they need to, and raised by a little each time.
 ///
-/// How long they need is measured now and then, with but a few requests at a time. It is not taken
-/// from an average over a long time, which under an overload that lasts would come to take the
-/// overload for the rule.
+/// How long they need is measured now and then, with but a few requests at a time. An average over
+/// a long time, as [`gradient2`](Self::gradient2) has it, comes to take an overload for the rule.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "it is for a bulkhead's builder"]
 pub struct Adaptive(Settings);
@@ -19,6 +18,7 @@ pub struct Adaptive(Settings);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Law {
     Gradient { tolerance: f64 },
+    Gradient2 { tolerance: f64 },
     Vegas,
     Aimd { slow: Duration },
 }
@@ -38,6 +38,13 @@ impl Adaptive {
     /// with, since it needs to know nothing of the service.
     pub const fn gradient() -> Self {
         Self::by(Law::Gradient { tolerance: 1.25 })
+    }
+
+    /// By the gradient between how long answers take and how long they took in the last minute: what
+    /// Netflix calls Gradient2. It never turns calls away to measure, and knows nothing but how it
+    /// was: of a load that is too much from the start, or that lasts, it thinks that it has to be so.
+    pub const fn gradient2() -> Self {
+        Self::by(Law::Gradient2 { tolerance: 1.5 })
     }
 
     /// By how many requests wait inside of the service, as TCP Vegas does: between three and six
@@ -83,12 +90,14 @@ impl Adaptive {
         self
     }
 
-    /// How many times as long as it needs an answer may take before the gradient lowers the limit.
-    /// The other laws do not ask for it. Default: 1.25.
+    /// How many times as long as it needs, or as it used to, an answer may take before a gradient
+    /// lowers the limit. The other laws do not ask for it. Default: 1.25, of `gradient2` 1.5.
     pub const fn tolerance(mut self, tolerance: f64) -> Self {
-        if let Law::Gradient { .. } = self.0.law {
-            self.0.law = Law::Gradient { tolerance };
-        }
+        self.0.law = match self.0.law {
+            Law::Gradient { .. } => Law::Gradient { tolerance },
+            Law::Gradient2 { .. } => Law::Gradient2 { tolerance },
+            law => law,
+        };
         self
     }
 
@@ -112,7 +121,9 @@ impl Adaptive {
             && settings.initial <= settings.most
             && settings.most <= u32::MAX / 2;
         let tolerable = match settings.law {
-            Law::Gradient { tolerance } => (1.0..=100.0).contains(&tolerance),
+            Law::Gradient { tolerance } | Law::Gradient2 { tolerance } => {
+                (1.0..=100.0).contains(&tolerance)
+            }
             Law::Vegas => true,
             Law::Aimd { slow } => !slow.is_zero(),
         };

@@ -45,7 +45,9 @@ impl Controller {
     pub(super) fn new(settings: Settings, now: Instant) -> Self {
         let phase = match settings.law {
             // It has nothing to measure, now or later.
-            Law::Aimd { .. } => Phase::Running { next_probe: Instant::from_nanos(u64::MAX) },
+            Law::Aimd { .. } | Law::Gradient2 { .. } => {
+                Phase::Running { next_probe: Instant::from_nanos(u64::MAX) }
+            }
             Law::Gradient { .. } | Law::Vegas => {
                 Phase::Probing { until: now + settings.interval * PROBE_INTERVALS }
             }
@@ -64,9 +66,11 @@ impl Controller {
     pub(super) fn slow(&self) -> u64 {
         match (self.phase, self.needed, self.settings.law) {
             (_, _, Law::Aimd { slow }) => u64::try_from(slow.as_nanos()).unwrap_or(u64::MAX),
-            (Phase::Running { .. }, Some(needed), Law::Gradient { tolerance }) => {
-                (needed * tolerance) as u64
-            }
+            (
+                Phase::Running { .. },
+                Some(needed),
+                Law::Gradient { tolerance } | Law::Gradient2 { tolerance },
+            ) => (needed * tolerance) as u64,
             (Phase::Running { .. }, Some(needed), Law::Vegas) => (needed * VEGAS_SLOW) as u64,
             _ => u64::MAX,
         }
@@ -109,6 +113,13 @@ impl Controller {
         let limit = match (self.settings.law, self.needed) {
             (Law::Aimd { slow }, _) if taken > slow.as_nanos() as f64 => self.limit * 0.9,
             (Law::Aimd { .. }, _) => self.limit + 1.0,
+            (Law::Gradient2 { tolerance }, needed) => {
+                let usual = lately(needed, taken);
+                self.needed = Some(usual);
+                let gradient = (tolerance * usual / taken).clamp(STEEPEST, 1.0);
+                let aim = self.limit * gradient + self.limit.sqrt();
+                self.limit + (aim - self.limit) * SMOOTHING
+            }
             (_, None) => return,
             (law, Some(needed)) => {
                 // Somebody was quicker than what was thought to be needed.
@@ -121,7 +132,7 @@ impl Controller {
                         // Room to try more, relatively less of it the higher the limit is.
                         self.limit * gradient + self.limit.sqrt()
                     }
-                    Law::Aimd { .. } => self.limit,
+                    Law::Aimd { .. } | Law::Gradient2 { .. } => self.limit,
                 }
             }
         };
@@ -131,6 +142,19 @@ impl Controller {
         }
         let Settings { least, most, .. } = self.settings;
         self.limit = limit.clamp(f64::from(least), f64::from(most));
+    }
+}
+
+/// How far the limit of Gradient2 goes to where it would be at a time.
+const SMOOTHING: f64 = 0.2;
+
+/// How long answers took over the last 600 windows or so, to begin with over those that there were.
+fn lately(usual: Option<f64>, taken: f64) -> f64 {
+    match usual {
+        None => taken,
+        // It follows at once when answers are much quicker than they used to be.
+        Some(usual) if usual > 2.0 * taken => usual * 0.95,
+        Some(usual) => usual + (taken - usual) * (2.0 / 601.0),
     }
 }
 

@@ -4,7 +4,7 @@ mod config;
 mod controller;
 mod window;
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod simulation;
 
 use std::sync::{
