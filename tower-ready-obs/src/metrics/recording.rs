@@ -1,10 +1,9 @@
 use std::{fmt, sync::Arc};
 
 use http::{
-    HeaderName, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderName, Request, Response, StatusCode, Uri,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
-use http_body::Body;
 use tower_ready_core::{
     End, Guard, Head, Instant, LocalRejection, Protocol, RouteSlot, grpc::Code,
 };
@@ -51,11 +50,7 @@ impl Recording {
     }
 
     #[inline]
-    pub(super) fn start<Q: Body>(
-        lane: &Arc<Lane>,
-        is_client: bool,
-        request: &mut Request<Q>,
-    ) -> Self {
+    pub(super) fn start<Q>(lane: &Arc<Lane>, is_client: bool, request: &mut Request<Q>) -> Self {
         let start = Instant::now();
         let state = &*lane.state;
         let protocol = Protocol::of(request);
@@ -112,7 +107,7 @@ impl Recording {
             place,
             protocol,
             trace: if state.shape.exemplars { Trace::sampled(request.headers()) } else { None },
-            request_bytes: if state.shape.body_sizes { length(request) } else { None },
+            request_bytes: if state.shape.body_sizes { length(request.headers()) } else { None },
             response_bytes: 0,
             slot,
             candidate,
@@ -321,9 +316,8 @@ fn leave_slot<Q>(request: &mut Request<Q>) -> RouteSlot {
 }
 
 /// How long the body of a request is, if it says so.
-fn length<Q: Body>(request: &Request<Q>) -> Option<u64> {
-    let exact = request.body().size_hint().exact();
-    exact.or_else(|| request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok())
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whom a client calls: `orders.example.com:443`.

@@ -57,7 +57,6 @@ impl<S, Q, B> Service<Request<Q>> for MetricsService<S>
 where
     S: Service<Request<Q>, Response = Response<B>>,
     S::Error: 'static,
-    Q: Body,
     B: Body,
     B::Error: 'static,
 {

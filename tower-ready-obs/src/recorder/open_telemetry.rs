@@ -1,6 +1,6 @@
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, Once, PoisonError},
 };
 
 use opentelemetry::{
@@ -10,7 +10,7 @@ use opentelemetry::{
 
 use super::{Measured, Record, Recorder, SeriesInfo};
 use crate::{
-    labels::{LabelSet, attributes},
+    labels::{Attribute, LabelSet, attributes},
     metrics::{Metrics, places},
     series::key::Kind,
 };
@@ -20,31 +20,24 @@ use crate::{
 ///
 /// Instruments are bound to the attributes of a series once, which saves the look-up by attributes
 /// at each request. That is an experiment of the API, and an SDK without the feature
-/// `experimental_metrics_bound_instruments` drops what is recorded so, silently. Therefore it is
-/// tried out at the start, and where it does not work attributes are looked up after all: nothing
-/// is lost, and [`is_bound`](Self::is_bound) tells.
+/// `experimental_metrics_bound_instruments` drops what is recorded so, silently. Therefore each is
+/// checked when it is bound, and where the SDK did not bind it attributes are looked up after all:
+/// it takes longer, of which a warning tells, and nothing is lost.
 ///
-/// Gauges and counters of ours are observed when the SDK collects.
+/// How many requests are being served is observed when the SDK collects.
 #[derive(Debug)]
 pub struct OpenTelemetry {
     meter: Meter,
-    is_bound: bool,
     /// One for each name.
     instruments: Mutex<HashMap<String, Histogram<f64>>>,
+    warned: Once,
 }
 
 impl OpenTelemetry {
     /// Instruments of this meter.
     #[must_use]
     pub fn new(meter: Meter) -> Self {
-        let is_bound = binds(&meter);
-        Self { meter, is_bound, instruments: Mutex::default() }
-    }
-
-    /// Whether the SDK binds instruments.
-    #[must_use]
-    pub const fn is_bound(&self) -> bool {
-        self.is_bound
+        Self { meter, instruments: Mutex::default(), warned: Once::new() }
     }
 
     fn histogram(&self, name: &str, unit: &'static str, bounds: &[f64]) -> Histogram<f64> {
@@ -61,28 +54,25 @@ impl OpenTelemetry {
 
     fn kept(&self, name: &str, unit: &'static str, bounds: &[f64], labels: &LabelSet) -> Kept {
         let histogram = self.histogram(name, unit, bounds);
-        let attributes = key_values(labels);
-        if self.is_bound {
-            Kept::Bound(histogram.bind(&attributes))
-        } else {
-            Kept::Free(histogram, attributes.into())
+        // An SDK that binds has to remember the attributes, so it shares this text of ours for as
+        // long as the instrument is bound. One that does not has forgotten it already.
+        let probe: Arc<str> = labels.iter().next().map_or("", |(_, value)| value).into();
+        let attributes = key_values(labels, &probe);
+        let ours = Arc::strong_count(&probe);
+        let bound = histogram.bind(&attributes);
+        if Arc::strong_count(&probe) > ours {
+            return Kept::Bound(bound);
         }
+        self.warned.call_once(|| {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                target: "tower_ready_obs",
+                "the SDK of OpenTelemetry does not bind instruments, which makes each request take \
+                 longer: enable its feature `experimental_metrics_bound_instruments`"
+            );
+        });
+        Kept::Free(histogram, attributes.into())
     }
-}
-
-/// Whether what is bound is kept.
-///
-/// An SDK that binds has to remember the attributes, so it shares this one of ours for as long as
-/// the instrument is bound. One that does not forgets it at once. Nothing is recorded, and the SDK
-/// gives up what nobody recorded when it is dropped.
-fn binds(meter: &Meter) -> bool {
-    let probe: Arc<str> = "probe".into();
-    let value = Value::String(StringValue::from(probe.clone()));
-    let histogram = meter.f64_histogram("tower_ready.probe").build();
-    let bound = histogram.bind(&[KeyValue::new("tower_ready.probe", value)]);
-    let is_kept = Arc::strong_count(&probe) > 1;
-    drop(bound);
-    is_kept
 }
 
 impl Recorder for OpenTelemetry {
@@ -105,7 +95,7 @@ impl Recorder for OpenTelemetry {
             let state = Arc::downgrade(metrics.state());
             let places = places(metrics.state(), kind);
             let places: Vec<_> =
-                places.into_iter().map(|(place, labels)| (place, key_values(&labels))).collect();
+                places.into_iter().map(|(place, labels)| (place, observed(&labels))).collect();
             let builder = self.meter.i64_observable_up_down_counter(name).with_unit("{request}");
             let instrument = builder.with_callback(move |observer| {
                 let Some(state) = state.upgrade() else {
@@ -120,6 +110,13 @@ impl Recorder for OpenTelemetry {
             let _ = instrument.build();
         }
     }
+}
+
+fn observed(labels: &LabelSet) -> Vec<KeyValue> {
+    let pair = |(attribute, value): (Attribute, &str)| {
+        KeyValue::new(attribute.open_telemetry(), value.to_owned())
+    };
+    labels.iter().map(pair).collect()
 }
 
 /// The instruments of one series.
@@ -160,17 +157,17 @@ impl Record for Instruments {
     }
 }
 
-fn key_values(labels: &LabelSet) -> Vec<KeyValue> {
-    let pair = |(attribute, value): (crate::labels::Attribute, &str)| {
-        let number = (attribute == attributes::STATUS || attribute == attributes::SERVER_PORT)
-            .then(|| value.parse().ok())
-            .flatten();
+/// Statuses and ports are numbers. The first value is the one that is given.
+fn key_values(labels: &LabelSet, first: &Arc<str>) -> Vec<KeyValue> {
+    let pair = |(n, (attribute, value)): (usize, (Attribute, &str))| {
+        let is_number = attribute == attributes::STATUS || attribute == attributes::SERVER_PORT;
+        let number = value.parse().ok().filter(|_| is_number);
         let value = match number {
             Some(number) => Value::I64(number),
-            None if attribute == attributes::OVERFLOW => Value::Bool(true),
+            None if n == 0 => Value::String(StringValue::from(first.clone())),
             None => Value::String(StringValue::from(Arc::<str>::from(value))),
         };
         KeyValue::new(attribute.open_telemetry(), value)
     };
-    labels.iter().map(pair).collect()
+    labels.iter().enumerate().map(pair).collect()
 }
