@@ -4,7 +4,8 @@ mod config;
 mod controller;
 mod window;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(not(loom))]
+#[cfg(test)]
 mod simulation;
 
 use std::sync::{
