@@ -5,8 +5,9 @@ use tower_ready_core::{Head, Instant, RequestId};
 use tower_ready_problem::Problem;
 
 use crate::{
-    ApiKeys, AuthBuilder, AuthLayer, CredentialKind, Event, EventKind, JwtVerifier, Lookup, OnAuth,
-    Principal, Reason, Revocation, StoreError, TokenError,
+    ApiKeys, AuthBuilder, AuthLayer, ClientCertificate, CredentialKind, Dpop, Event, EventKind,
+    JwtVerifier, Lookup, OnAuth, Principal, Reason, Revocation, StoreError, TokenError,
+    binding::Shown,
     credentials::Credentials,
     forward::Forward,
     jwt::claimed_issuer,
@@ -26,6 +27,8 @@ pub(crate) type Source = Arc<dyn Fn(&Head<'_>) -> Option<IpAddr> + Send + Sync>;
 
 pub(crate) struct Inner {
     pub(crate) verifiers: Vec<JwtVerifier>,
+    #[cfg(feature = "jwks-http")]
+    pub(crate) introspection: Option<crate::Introspection>,
     pub(crate) api_keys: Option<ApiKeys>,
     pub(crate) key_header: Option<HeaderName>,
     pub(crate) optional: bool,
@@ -39,7 +42,11 @@ pub(crate) struct Inner {
     pub(crate) observer: Option<Box<dyn OnAuth>>,
     pub(crate) challenge: Challenge,
     pub(crate) forward: Vec<Forward>,
+    pub(crate) dpop: Option<Dpop>,
+    pub(crate) certificates: Vec<Certificate>,
 }
+
+pub(crate) type Certificate = Box<dyn Fn(&Head<'_>) -> Option<ClientCertificate> + Send + Sync>;
 
 /// What becomes of a request.
 pub(crate) enum Step {
@@ -66,7 +73,7 @@ impl Auth {
         if it.is_open(head) {
             return Step::Pass(None);
         }
-        let credentials = match Credentials::of(head, it.key_header.as_ref()) {
+        let credentials = match Credentials::of(head, it.key_header.as_ref(), it.dpop.is_some()) {
             Ok(Credentials::None) if it.optional => return Step::Pass(None),
             Ok(Credentials::None) => {
                 return Step::Refuse(self.refuse(head, &Reason::MissingCredentials.into(), None));
@@ -131,6 +138,7 @@ impl Auth {
         credentials: Credentials<'_>,
     ) -> Lookup<Result<Principal, TokenError>> {
         let it = &*self.0;
+        let mut shown = Shown::default();
         let verified = match (credentials, &it.api_keys) {
             (Credentials::Key(key), Some(keys)) => keys.verify(key, it.source(head)),
             // One layer, several schemes: what begins as our keys do is meant as one.
@@ -138,17 +146,63 @@ impl Auth {
                 keys.verify(key, it.source(head))
             }
             (Credentials::Bearer(token), _) => it.verify_token(token),
+            (Credentials::Bound(token), _) => match it.dpop.as_ref() {
+                Some(dpop) => match dpop.proof(head, token) {
+                    Ok(proof) => {
+                        shown.proof = Some(proof);
+                        it.verify_token(token)
+                    }
+                    Err(error) => Lookup::Ready(Err(error)),
+                },
+                None => Lookup::Ready(Err(Reason::UnknownScheme.into())),
+            },
             _ => Lookup::Ready(Err(Reason::UnknownScheme.into())),
         };
-        if it.revocation.is_none() {
-            return verified;
-        }
         match verified {
             Lookup::Ready(Err(error)) => Lookup::Ready(Err(error)),
-            Lookup::Ready(Ok(principal)) => self.check_revocation(principal),
+            Lookup::Ready(Ok(principal)) => {
+                if principal.inner().bound.is_some() {
+                    shown.certificate = it.certificate(head);
+                }
+                self.check(principal, shown)
+            }
             Lookup::Later(verified) => {
+                shown.certificate = it.certificate(head);
                 let auth = self.clone();
-                Lookup::later(async move { auth.check_revocation(verified.await?).wait().await })
+                Lookup::later(async move { auth.check(verified.await?, shown).wait().await })
+            }
+        }
+    }
+
+    /// What is asked of credentials that are genuine, each time that they are used.
+    fn check(&self, principal: Principal, shown: Shown) -> Lookup<Result<Principal, TokenError>> {
+        let dpop = self.0.dpop.as_ref();
+        let is_token = principal.kind() != CredentialKind::ApiKey;
+        let required = is_token && dpop.is_some_and(Dpop::is_required);
+        if let Err(error) = shown.check(&principal, required) {
+            return Lookup::Ready(Err(error));
+        }
+        let (Some(dpop), Some(proof)) = (dpop, &shown.proof) else {
+            return self.check_revocation(principal);
+        };
+        // A proof counts as used only with a token that is good, so nobody fills the list with
+        // proofs of nothing.
+        let decide = |first: Result<bool, StoreError>| match first {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(TokenError::from(Reason::BadProof)),
+            Err(error) => Err(error.into()),
+        };
+        match dpop.is_first(proof) {
+            Lookup::Ready(first) => match decide(first) {
+                Ok(()) => self.check_revocation(principal),
+                Err(error) => Lookup::Ready(Err(error)),
+            },
+            Lookup::Later(first) => {
+                let auth = self.clone();
+                Lookup::later(async move {
+                    decide(first.await)?;
+                    auth.check_revocation(principal).wait().await
+                })
             }
         }
     }
@@ -234,9 +288,21 @@ impl Inner {
         self.sources.iter().find_map(|source| source(head))
     }
 
+    fn certificate(&self, head: &Head<'_>) -> Option<[u8; 32]> {
+        let found = self.certificates.iter().find_map(|certificate| certificate(head));
+        let found = found.or_else(|| head.extensions().get().copied());
+        found.map(ClientCertificate::digest)
+    }
+
     /// Each issuer has keys of its own (RFC 8725 §3.8), so the issuer that a token claims decides
     /// who checks it, and who checks it decides whether it is that issuer's.
     fn verify_token(&self, token: &[u8]) -> Lookup<Result<Principal, TokenError>> {
+        #[cfg(feature = "jwks-http")]
+        if let Some(introspection) = &self.introspection
+            && (self.verifiers.is_empty() || !crate::jwt::has_the_form(token))
+        {
+            return introspection.verify(token);
+        }
         match &*self.verifiers {
             [] => Lookup::Ready(Err(Reason::UnknownScheme.into())),
             [only] => only.verify_or_fetch(token),

@@ -8,9 +8,12 @@ use std::{
 use http::HeaderName;
 use tower_ready_core::Head;
 
+#[cfg(feature = "jwks-http")]
+use crate::Introspection;
 use crate::{
-    ApiKeys, Auth, ConfigError, ConfigErrorKind, JwtVerifier, OnAuth, Principal, Revocation,
-    auth::{Inner, Source},
+    ApiKeys, Auth, ClientCertificate, ConfigError, ConfigErrorKind, Dpop, JwtVerifier, OnAuth,
+    Principal, Revocation,
+    auth::{Certificate, Inner, Source},
     credentials::X_API_KEY,
     forward::Forward,
     rejection::{Challenge, Scheme, is_quotable},
@@ -42,6 +45,8 @@ use crate::{
 #[must_use = "a builder does nothing until `build`"]
 pub struct AuthBuilder {
     verifiers: Vec<JwtVerifier>,
+    #[cfg(feature = "jwks-http")]
+    introspection: Option<Introspection>,
     api_keys: Option<ApiKeys>,
     key_header: HeaderName,
     optional: bool,
@@ -56,12 +61,16 @@ pub struct AuthBuilder {
     realm: Option<Box<str>>,
     resource_metadata: Option<Box<str>>,
     forward: Vec<Forward>,
+    dpop: Option<Dpop>,
+    certificates: Vec<Certificate>,
 }
 
 impl AuthBuilder {
     pub(crate) fn new() -> Self {
         Self {
             verifiers: Vec::new(),
+            #[cfg(feature = "jwks-http")]
+            introspection: None,
             api_keys: None,
             key_header: X_API_KEY,
             optional: false,
@@ -76,6 +85,8 @@ impl AuthBuilder {
             realm: None,
             resource_metadata: None,
             forward: Vec::new(),
+            dpop: None,
+            certificates: Vec::new(),
         }
         .source(|head| head.extensions().get().map(SocketAddr::ip))
         .source(|head| head.extensions().get().copied())
@@ -88,10 +99,35 @@ impl AuthBuilder {
         self
     }
 
+    /// Takes the tokens that this issuer says are good. Where there are verifiers as well, whatever
+    /// has the form of a JWT is theirs. Default: none.
+    #[cfg(feature = "jwks-http")]
+    pub fn introspection(mut self, introspection: Introspection) -> Self {
+        self.introspection = Some(introspection);
+        self
+    }
+
     /// Takes these API keys, as `x-api-key: KEY`, `Authorization: ApiKey KEY`, or
     /// `Authorization: Bearer KEY`. Default: none.
     pub fn api_keys(mut self, keys: ApiKeys) -> Self {
         self.api_keys = Some(keys);
+        self
+    }
+
+    /// Takes tokens that are bound to a key of the client, as `Authorization: DPoP TOKEN` with a proof
+    /// in the header `DPoP`. Default: such tokens are refused.
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.dpop = Some(dpop);
+        self
+    }
+
+    /// Another place where the certificate of the client may be, for tokens that are bound to it.
+    /// Default: a [`ClientCertificate`] in the extensions of the request.
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Fn(&Head<'_>) -> Option<ClientCertificate> + Send + Sync + 'static,
+    ) -> Self {
+        self.certificates.push(Box::new(certificate));
         self
     }
 
@@ -234,7 +270,7 @@ impl AuthBuilder {
     /// or when a setting is wrong.
     pub fn build(self) -> Result<Auth, ConfigError> {
         let error = |kind| Err(ConfigError::new(kind));
-        if self.verifiers.is_empty() && self.api_keys.is_none() {
+        if !self.takes_tokens() && self.api_keys.is_none() {
             return error(ConfigErrorKind::NoScheme);
         }
         let mut issuers = Vec::new();
@@ -262,11 +298,24 @@ impl AuthBuilder {
         Ok(self.finish())
     }
 
+    const fn takes_tokens(&self) -> bool {
+        #[cfg(feature = "jwks-http")]
+        if self.introspection.is_some() {
+            return true;
+        }
+        !self.verifiers.is_empty()
+    }
+
     pub(crate) fn finish(self) -> Auth {
-        let scheme = if self.verifiers.is_empty() { Scheme::ApiKey } else { Scheme::Bearer };
+        let scheme = if self.takes_tokens() { Scheme::Bearer } else { Scheme::ApiKey };
+        let dpop = self.dpop.as_ref().map(Dpop::is_required);
         Auth(Arc::new(Inner {
             verifiers: self.verifiers,
+            #[cfg(feature = "jwks-http")]
+            introspection: self.introspection,
             forward: self.forward,
+            dpop: self.dpop,
+            certificates: self.certificates,
             key_header: self.api_keys.is_some().then_some(self.key_header),
             api_keys: self.api_keys,
             optional: self.optional,
@@ -278,7 +327,7 @@ impl AuthBuilder {
             throttle: self.throttle.map(|(failures, period)| Throttle::new(failures, period)),
             sources: self.sources,
             observer: self.observer,
-            challenge: Challenge::new(scheme, self.realm, self.resource_metadata),
+            challenge: Challenge::new(scheme, self.realm, self.resource_metadata).with_dpop(dpop),
         }))
     }
 }

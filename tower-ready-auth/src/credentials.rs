@@ -14,13 +14,20 @@ pub(crate) enum Credentials<'a> {
     None,
     /// After the scheme `Bearer`.
     Bearer(&'a [u8]),
+    /// After the scheme `DPoP`.
+    Bound(&'a [u8]),
     /// After the scheme `ApiKey`, or in the header for keys.
     Key(&'a [u8]),
 }
 
 impl<'a> Credentials<'a> {
-    /// Finds them. `keys` is the header for API keys, if there are any.
-    pub(crate) fn of(head: &Head<'a>, keys: Option<&HeaderName>) -> Result<Self, Reason> {
+    /// Finds them. `keys` is the header for API keys, if there are any; `bound` says whether tokens
+    /// may come with a proof.
+    pub(crate) fn of(
+        head: &Head<'a>,
+        keys: Option<&HeaderName>,
+        bound: bool,
+    ) -> Result<Self, Reason> {
         let authorization = one(head.headers(), &AUTHORIZATION)?;
         let key = match keys {
             Some(name) => one(head.headers(), name)?,
@@ -45,6 +52,8 @@ impl<'a> Credentials<'a> {
         // RFC 9110 §11.1: the scheme is compared without regard to case, and one space follows.
         if scheme.eq_ignore_ascii_case(b"bearer") {
             token(rest.get(1..).unwrap_or_default()).map(Self::Bearer)
+        } else if bound && scheme.eq_ignore_ascii_case(b"dpop") {
+            token(rest.get(1..).unwrap_or_default()).map(Self::Bound)
         } else if keys.is_some() && scheme.eq_ignore_ascii_case(b"apikey") {
             token(rest.get(1..).unwrap_or_default()).map(Self::Key)
         } else if scheme.is_empty() || !scheme.iter().all(|byte| is_scheme(*byte)) {
@@ -103,10 +112,11 @@ mod tests {
             let value = HeaderValue::from_bytes(value).unwrap();
             request.headers_mut().append(name, value);
         }
-        let found = Credentials::of(&Head::of(&request), Some(&X_API_KEY))?;
+        let found = Credentials::of(&Head::of(&request), Some(&X_API_KEY), false)?;
         Ok(match found {
             Credentials::None => "none".to_owned(),
             Credentials::Bearer(token) => format!("bearer {}", token.escape_ascii()),
+            Credentials::Bound(token) => format!("bound {}", token.escape_ascii()),
             Credentials::Key(key) => format!("key {}", key.escape_ascii()),
         })
     }

@@ -49,6 +49,10 @@ pub enum ConfigErrorKind {
     Roots,
     /// Certificates to trust that are none.
     Certificates,
+    /// A caller of an introspection endpoint without a name of its own.
+    NoClient,
+    /// An origin that is none.
+    Origin,
     /// No runtime of tokio to work on.
     NoRuntime,
     /// A URL that is none of a Redis.
@@ -164,6 +168,13 @@ impl ConfigErrorKind {
             }
             Self::Certificates => {
                 "trust_pem: these are no certificates in PEM: give those that signed the server's"
+            }
+            Self::NoClient => {
+                "introspection: an issuer tells of tokens to those it knows alone: name this service \
+                 with client(..)"
+            }
+            Self::Origin => {
+                "dpop: this is no origin: write what clients call, such as https://api.example.com"
             }
             Self::NoRuntime => {
                 "this needs tasks and timers of tokio: build it inside of a tokio runtime"

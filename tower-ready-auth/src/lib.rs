@@ -107,7 +107,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `tracing` | yes | the audit log |
-//! | `jwks-http` | no | `KeyUrl`: keys from URLs and OpenID discovery; costs hyper's client, rustls, tokio |
+//! | `jwks-http` | no | `KeyUrl`: keys from URLs and OpenID discovery; `Introspection`; costs hyper's client, rustls, tokio |
 //! | `axum` | no | `Principal` as an extractor, axum's peer address; costs axum |
 //! | `tonic` | no | `Principal::of_call`, tonic's peer address; costs tonic with its server |
 //! | `redis` | no | `RedisRevocation`: revocations for all instances; costs redis-rs and tokio |
@@ -118,6 +118,7 @@
 mod api_key;
 mod auth;
 mod auth_builder;
+mod binding;
 mod credentials;
 mod deferred;
 mod digest;
@@ -127,10 +128,14 @@ mod event;
 mod extract;
 mod forward;
 mod future;
+#[cfg(feature = "jwks-http")]
+mod introspection;
 mod jwt;
 mod layer;
 mod lookup;
 mod metadata;
+#[cfg(feature = "jwks-http")]
+mod outbound;
 mod policy;
 mod principal;
 mod reason;
@@ -143,14 +148,13 @@ mod time;
 pub mod types;
 mod watch;
 
-#[cfg(feature = "jwks-http")]
-pub use self::jwt::{KeyUrl, KeyUrlBuilder};
 #[cfg(feature = "redis")]
 pub use self::revocation::{RedisRevocation, RedisRevocationBuilder};
 pub use self::{
     api_key::{ApiKey, ApiKeyRecord, ApiKeyStore, ApiKeys, ApiKeysBuilder, FileKeys, MemoryKeys},
     auth::Auth,
     auth_builder::AuthBuilder,
+    binding::{ClientCertificate, Dpop, DpopBuilder, ReplayList, ReplayStore},
     error::{ConfigError, ConfigErrorKind},
     event::{Event, EventKind, OnAuth},
     future::AuthFuture,
@@ -166,6 +170,11 @@ pub use self::{
     reason::Reason,
     revocation::{Revocation, RevocationFile, RevocationList},
     service::AuthService,
+};
+#[cfg(feature = "jwks-http")]
+pub use self::{
+    introspection::{Introspection, IntrospectionBuilder},
+    jwt::{KeyUrl, KeyUrlBuilder},
 };
 
 #[cfg(all(doctest, feature = "jwks-http"))]

@@ -3,7 +3,7 @@ use std::{any::Any, error::Error, fmt, sync::Arc, time::Duration};
 use http::Extensions;
 use serde::de::DeserializeOwned;
 
-use crate::time::Millis;
+use crate::{binding::Bound, time::Millis};
 
 /// Who calls, as the credentials prove: in the extensions of every request that was let in.
 ///
@@ -42,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) issued: Option<Millis>,
     pub(crate) auth_time: Option<Millis>,
     pub(crate) acr: Option<Box<str>>,
+    pub(crate) bound: Option<Bound>,
     /// The claims, as they were signed; empty for an API key.
     pub(crate) payload: Vec<u8>,
     pub(crate) typed: Option<Arc<dyn Any + Send + Sync>>,
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
 pub enum CredentialKind {
     /// A JSON Web Token.
     Jwt,
+    /// A token that its issuer was asked about.
+    Opaque,
     /// An API key.
     ApiKey,
 }

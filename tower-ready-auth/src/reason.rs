@@ -52,6 +52,12 @@ pub enum Reason {
     ClaimsMismatch,
     /// The token, its subject or its key was revoked.
     Revoked,
+    /// The issuer says that the token is not good.
+    NotActive,
+    /// The token is bound to a key of its holder, which was not proved.
+    NotProved,
+    /// A proof of possession is not of this request, not signed as it should be, or came before.
+    BadProof,
     /// The API key is not one, by its form or its checksum.
     MalformedKey,
     /// The API key is not known, or its secret is wrong.
@@ -101,6 +107,9 @@ impl Reason {
             Self::BadClaim => "bad_claim",
             Self::ClaimsMismatch => "claims_mismatch",
             Self::Revoked => "revoked",
+            Self::NotActive => "not_active",
+            Self::NotProved => "not_proved",
+            Self::BadProof => "bad_proof",
             Self::MalformedKey => "malformed_key",
             Self::BadKey => "bad_key",
             Self::WrongAddress => "wrong_address",

@@ -20,6 +20,8 @@ pub(crate) struct Challenge {
     scheme: Scheme,
     realm: Option<Box<str>>,
     resource_metadata: Option<Box<str>>,
+    /// Whether tokens may be bound to a key, and whether they must.
+    dpop: Option<bool>,
     /// Those of the answers that strangers get, written once.
     missing: HeaderValue,
     invalid: HeaderValue,
@@ -33,6 +35,11 @@ pub(crate) enum Scheme {
 }
 
 const INVALID_TOKEN: &str = "invalid_token";
+
+const INVALID_PROOF: &str = "invalid_dpop_proof";
+
+/// Those of proofs are all that are not shared secrets; these are what clients have.
+const PROOF_ALGORITHMS: &str = "ES256 EdDSA ES384 PS256 RS256";
 
 impl Default for Challenge {
     fn default() -> Self {
@@ -56,11 +63,26 @@ impl Challenge {
         resource_metadata: Option<Box<str>>,
     ) -> Self {
         let empty = HeaderValue::from_static("");
-        let mut it =
-            Self { scheme, realm, resource_metadata, missing: empty.clone(), invalid: empty };
-        it.missing = it.write(Demand::default());
-        it.invalid = it.write(Demand { error: Some(INVALID_TOKEN), ..Demand::default() });
-        it
+        let it = Self {
+            dpop: None,
+            scheme,
+            realm,
+            resource_metadata,
+            missing: empty.clone(),
+            invalid: empty,
+        };
+        it.written()
+    }
+
+    pub(crate) fn with_dpop(mut self, dpop: Option<bool>) -> Self {
+        self.dpop = dpop;
+        self.written()
+    }
+
+    fn written(mut self) -> Self {
+        self.missing = self.write(Demand::default());
+        self.invalid = self.write(Demand { error: Some(INVALID_TOKEN), ..Demand::default() });
+        self
     }
 
     pub(crate) fn with_metadata(self, url: Box<str>) -> Self {
@@ -81,7 +103,10 @@ impl Challenge {
 
     fn write(&self, demand: Demand<'_>) -> HeaderValue {
         let mut text = String::with_capacity(96);
+        let is_proof = demand.error == Some(INVALID_PROOF);
+        let only_dpop = self.dpop == Some(true) || is_proof;
         text.push_str(match self.scheme {
+            Scheme::Bearer if only_dpop => "DPoP",
             Scheme::Bearer => "Bearer",
             Scheme::ApiKey => "ApiKey",
         });
@@ -101,6 +126,14 @@ impl Challenge {
         let max_age = demand.max_age.map(|age| age.as_secs().to_string());
         parameter("max_age", max_age.as_deref());
         parameter("resource_metadata", self.resource_metadata.as_deref());
+        // RFC 9449 §7.1: the algorithms of proofs.
+        if self.dpop.is_some() {
+            if only_dpop {
+                parameter("algs", Some(PROOF_ALGORITHMS));
+            } else {
+                let _ = write!(text, ", DPoP algs=\"{PROOF_ALGORITHMS}\"");
+            }
+        }
         HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer"))
     }
 }
@@ -127,6 +160,7 @@ pub(crate) fn problem(
         Reason::PolicyDenied => (&FORBIDDEN, None),
         Reason::StepUpRequired => (&STEP_UP_REQUIRED, Some("insufficient_user_authentication")),
         Reason::NotAuthenticated => (&common::INTERNAL, None),
+        Reason::BadProof => (&INVALID_CREDENTIALS, Some(INVALID_PROOF)),
         _ => (&INVALID_CREDENTIALS, Some(INVALID_TOKEN)),
     };
     let mut problem = Problem::new(kind).rejected_by(LocalRejection::new("auth", reason.as_str()));

@@ -239,6 +239,7 @@ impl ApiKeyRecord {
                 issued: self.not_before,
                 auth_time: None,
                 acr: None,
+                bound: None,
                 payload: Vec::new(),
                 typed: None,
             })

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::{ConfigError, ConfigErrorKind, time::Clock};
 
+/// How long a token is taken for checked, however long it lives.
+const LONGEST: Duration = Duration::from_secs(5 * 60);
+
 const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
 
 /// Sets up a [`JwtVerifier`]. It needs keys, an issuer and an audience; the rest has defaults.
@@ -254,7 +257,7 @@ impl JwtVerifierBuilder {
             rules,
             id_tokens_are_refused: self.id_tokens_are_refused,
             max_len: self.max_len,
-            cache: (self.cached > 0).then(|| Cache::new(self.cached)),
+            cache: (self.cached > 0).then(|| Cache::new(self.cached, LONGEST)),
             read_claims: self.read_claims,
             clock: self.clock,
             memo: ArcSwapOption::empty(),

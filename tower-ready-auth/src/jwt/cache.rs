@@ -11,15 +11,16 @@ use quick_cache::{Weighter, sync};
 use super::claims::Window;
 use crate::{Principal, digest::sha256, time::Millis};
 
-/// How long a token is taken for checked, however long it lives.
-const LONGEST: Duration = Duration::from_secs(5 * 60);
-
 /// What was found out about a token, by the SHA-256 of all of it.
 ///
 /// Never a part of the token and never a shorter hash: both have made one caller out of two before.
 /// Only good tokens are kept, so nobody can fill it with others, and each hit is checked again for
 /// all that may have changed: the time, the keys, and outside of here revocation and policies.
-pub(super) struct Cache(sync::Cache<[u8; 32], Checked, BySize, ByDigest>);
+pub(crate) struct Cache {
+    tokens: sync::Cache<[u8; 32], Checked, BySize, ByDigest>,
+    /// How long a token is taken for checked, however long it lives.
+    longest: Duration,
+}
 
 /// A token of ordinary size counts as one, a larger one as several.
 #[derive(Clone, Copy, Debug)]
@@ -28,46 +29,66 @@ struct BySize;
 const ORDINARY: usize = 2 * 1_024;
 
 #[derive(Clone)]
-pub(super) struct Checked {
-    pub(super) principal: Principal,
-    pub(super) window: Window,
-    pub(super) generation: u64,
-    pub(super) at: Millis,
+pub(crate) struct Checked {
+    pub(crate) principal: Principal,
+    pub(crate) window: Window,
+    pub(crate) generation: u64,
+    pub(crate) at: Millis,
 }
 
 impl Cache {
-    pub(super) fn new(entries: usize) -> Self {
-        let weight = entries as u64;
-        Self(sync::Cache::with(
-            entries,
-            weight,
-            BySize,
-            ByDigest,
-            sync::DefaultLifecycle::default(),
-        ))
+    pub(crate) fn new(entries: usize, longest: Duration) -> Self {
+        let (weight, life) = (entries as u64, sync::DefaultLifecycle::default());
+        Self { tokens: sync::Cache::with(entries, weight, BySize, ByDigest, life), longest }
     }
 
-    pub(super) fn key(token: &[u8]) -> [u8; 32] {
+    pub(crate) fn key(token: &[u8]) -> [u8; 32] {
         sha256(token)
     }
 
-    pub(super) fn get(&self, key: &[u8; 32], generation: u64, now: Millis) -> Option<Checked> {
-        let checked = self.0.get(key)?;
-        let is_fresh =
-            checked.generation == generation && now >= checked.at && now < checked.at.plus(LONGEST);
+    pub(crate) fn get(&self, key: &[u8; 32], generation: u64, now: Millis) -> Option<Checked> {
+        let checked = self.tokens.get(key)?;
+        let is_fresh = checked.generation == generation
+            && now >= checked.at
+            && now < checked.at.plus(self.longest);
         if !is_fresh {
-            self.0.remove(key);
+            self.tokens.remove(key);
             return None;
         }
         Some(checked)
     }
 
-    pub(super) fn insert(&self, key: [u8; 32], checked: Checked) {
-        self.0.insert(key, checked);
+    pub(crate) fn insert(&self, key: [u8; 32], checked: Checked) {
+        self.tokens.insert(key, checked);
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    pub(crate) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+}
+
+/// Tokens that are not good, as their issuer said, for a while. Apart from the good ones, since
+/// everybody can fill it.
+#[cfg(feature = "jwks-http")]
+pub(crate) struct Unknown {
+    tokens: sync::Cache<[u8; 32], Millis, quick_cache::UnitWeighter, ByDigest>,
+    longest: Duration,
+}
+
+#[cfg(feature = "jwks-http")]
+impl Unknown {
+    pub(crate) fn new(entries: usize, longest: Duration) -> Self {
+        let (weight, life) = (entries as u64, sync::DefaultLifecycle::default());
+        let unit = quick_cache::UnitWeighter;
+        Self { tokens: sync::Cache::with(entries, weight, unit, ByDigest, life), longest }
+    }
+
+    pub(crate) fn has(&self, key: &[u8; 32], now: Millis) -> bool {
+        self.tokens.get(key).is_some_and(|since| now >= since && now < since.plus(self.longest))
+    }
+
+    pub(crate) fn insert(&self, key: [u8; 32], now: Millis) {
+        self.tokens.insert(key, now);
     }
 }
 
@@ -79,7 +100,7 @@ impl Weighter<[u8; 32], Checked> for BySize {
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cache({} of {})", self.len(), self.0.capacity())
+        write!(f, "Cache({} of {})", self.len(), self.tokens.capacity())
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Reason,
+    binding::Bound,
     principal::{CredentialKind, Inner, Words},
     time::Millis,
 };
@@ -34,6 +35,8 @@ pub(crate) struct Rules {
     pub(crate) clients: Vec<Box<str>>,
     pub(crate) kind: TokenType,
     pub(crate) leeway: Duration,
+    /// How long a token is taken for good that does not say; none to refuse it.
+    pub(crate) without_expiry: Option<Duration>,
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) max_age: Option<Duration>,
     pub(crate) subject_is_required: bool,
@@ -53,6 +56,7 @@ impl Default for Rules {
             clients: Vec::new(),
             kind: TokenType::default(),
             leeway: Duration::from_secs(30),
+            without_expiry: None,
             max_lifetime: None,
             max_age: None,
             subject_is_required: true,
@@ -86,6 +90,7 @@ struct Known<'a> {
     appid: Option<&'a Json<'a>>,
     acr: Option<&'a Json<'a>>,
     auth_time: Option<&'a Json<'a>>,
+    cnf: Option<&'a Json<'a>>,
 }
 
 impl<'a> Known<'a> {
@@ -104,6 +109,7 @@ impl<'a> Known<'a> {
                 "appid" => &mut it.appid,
                 "acr" => &mut it.acr,
                 "auth_time" => &mut it.auth_time,
+                "cnf" => &mut it.cnf,
                 _ => continue,
             };
             *place = Some(claim);
@@ -123,7 +129,9 @@ impl Rules {
         let window = Window {
             not_before: date(known.nbf, "nbf")?,
             issued: date(known.iat, "iat")?,
-            expires: date(known.exp, "exp")?.ok_or_else(|| missing("exp"))?,
+            expires: date(known.exp, "exp")?
+                .or_else(|| self.without_expiry.map(|lifetime| now.plus(lifetime)))
+                .ok_or_else(|| missing("exp"))?,
         };
         let issuer = self.issuer(&known)?;
         self.check_audience(claims)?;
@@ -157,6 +165,7 @@ impl Rules {
             issued: window.issued,
             auth_time: date(known.auth_time, "auth_time")?,
             acr: text(known.acr, "acr")?.map(Box::from),
+            bound: known.cnf.map(Bound::of).transpose()?,
             payload: Vec::new(),
             typed: None,
         };
@@ -238,6 +247,12 @@ impl Rules {
         let bad = || TokenError::claim(Reason::BadClaim, "client_id");
         is_known.then_some(Some(client)).ok_or_else(bad)
     }
+}
+
+/// Whether a token has the form of a JWT.
+#[cfg(feature = "jwks-http")]
+pub(crate) fn has_the_form(token: &[u8]) -> bool {
+    Compact::split(token, LONGEST).is_ok()
 }
 
 /// The issuer that a token claims, of whose signature nothing is known yet: only to choose who

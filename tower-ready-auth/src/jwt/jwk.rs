@@ -13,7 +13,7 @@ pub(super) fn parse(json: &[u8]) -> Result<Key, KeyError> {
     from_object(&Object::parse(json).ok_or(KeyError::Malformed)?)
 }
 
-pub(super) fn from_object(jwk: &Object<'_>) -> Result<Key, KeyError> {
+pub(crate) fn from_object(jwk: &Object<'_>) -> Result<Key, KeyError> {
     check_purpose(jwk)?;
     let named = match text(jwk, "alg")? {
         // An encryption algorithm is no error of spelling, but not ours.
@@ -71,9 +71,25 @@ pub(super) fn from_object(jwk: &Object<'_>) -> Result<Key, KeyError> {
 }
 
 /// Whether a JWK shows what belongs to its owner alone.
-#[cfg(feature = "tracing")]
-pub(super) fn is_private(jwk: &Object<'_>) -> bool {
+pub(crate) fn is_private(jwk: &Object<'_>) -> bool {
     ["d", "p", "q", "dp", "dq", "qi", "oth"].iter().any(|name| jwk.get(name).is_some())
+}
+
+/// RFC 7638: the digest of the members that make a public key what it is, in their order.
+pub(crate) fn thumbprint(jwk: &Object<'_>) -> Option<[u8; 32]> {
+    let names: &[&str] = match jwk.get("kty")?.as_str()? {
+        "EC" => &["crv", "kty", "x", "y"],
+        "RSA" => &["e", "kty", "n"],
+        "OKP" => &["crv", "kty", "x"],
+        _ => return None,
+    };
+    let members = names.iter().map(|name| {
+        let text = jwk.get(name)?.as_str()?;
+        // None of them has anything to escape.
+        Some(format!("\"{name}\":\"{text}\""))
+    });
+    let members = members.collect::<Option<Vec<_>>>()?;
+    Some(crate::digest::sha256(format!("{{{}}}", members.join(",")).as_bytes()))
 }
 
 /// RFC 7517 §4.2 and §4.3: a key may say that it is for something else.
@@ -116,4 +132,20 @@ fn text<'a>(jwk: &'a Object<'_>, name: &str) -> Result<Option<&'a str>, KeyError
 fn bytes(jwk: &Object<'_>, name: &str) -> Result<Vec<u8>, KeyError> {
     let text = text(jwk, name)?.ok_or(KeyError::Malformed)?;
     base64url::decode(text.as_bytes()).ok_or(KeyError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thumbprint_of_the_standard_is_found() {
+        // RFC 8037, appendix A.3.
+        let jwk = br#"{"kty":"OKP","kid":"x","crv":"Ed25519",
+            "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let digest = thumbprint(&Object::parse(jwk).unwrap()).unwrap();
+        let expected = base64url::decode(b"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(Some(digest.to_vec()), expected);
+        assert_eq!(thumbprint(&Object::parse(br#"{"kty":"oct","k":"AAAA"}"#).unwrap()), None);
+    }
 }

@@ -1,18 +1,18 @@
 //! JSON Web Tokens.
 
 mod algorithm;
-mod base64url;
+pub(crate) mod base64url;
 mod builder;
-mod cache;
-mod claims;
-mod compact;
+pub(crate) mod cache;
+pub(crate) mod claims;
+pub(crate) mod compact;
 mod der;
 mod error;
 mod header;
 #[cfg(feature = "jsonwebtoken")]
 mod interop;
 pub(crate) mod json;
-mod jwk;
+pub(crate) mod jwk;
 mod key;
 mod key_set;
 mod pem;
@@ -24,6 +24,8 @@ mod verify;
 mod weak;
 
 pub(crate) use self::claims::claimed_issuer;
+#[cfg(feature = "jwks-http")]
+pub(crate) use self::claims::has_the_form;
 #[cfg(feature = "jwks-http")]
 pub use self::source::{KeyUrl, KeyUrlBuilder};
 pub use self::{

@@ -1,12 +1,15 @@
 //! The behaviour of the crate, through its public API. One binary, since it links slowly.
 
 mod api_keys;
+mod bound;
 mod claims;
 mod config;
 mod differential;
 #[cfg(any(feature = "axum", feature = "tonic"))]
 mod extract;
 mod hosts;
+#[cfg(feature = "jwks-http")]
+mod introspection;
 #[cfg(feature = "jwks-http")]
 mod key_url;
 mod keys;

@@ -1,9 +1,9 @@
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use http::Uri;
 
-use super::{Config, KeyUrl, Origin, address::is_private};
-use crate::{ConfigError, ConfigErrorKind};
+use super::{Config, KeyUrl, Origin};
+use crate::{ConfigError, ConfigErrorKind, outbound::Reach};
 
 /// Sets up a [`KeyUrl`]. Everything has a default.
 #[derive(Debug)]
@@ -13,14 +13,10 @@ pub struct KeyUrlBuilder {
     issuer: Option<Box<str>>,
     refresh: Duration,
     max_stale: Duration,
-    timeout: Duration,
     cooldown: Duration,
-    max_len: usize,
-    http: bool,
-    private: bool,
+    reach: Reach,
     key_hosts: Vec<Box<str>>,
     grace: Duration,
-    roots: Option<Box<str>>,
     bearer: Option<PathBuf>,
 }
 
@@ -31,14 +27,10 @@ impl KeyUrlBuilder {
             issuer: None,
             refresh: Duration::from_secs(10 * 60),
             max_stale: Duration::from_secs(24 * 60 * 60),
-            timeout: Duration::from_secs(5),
             cooldown: Duration::from_secs(10),
-            max_len: 512 * 1_024,
-            http: false,
-            private: false,
+            reach: Reach::default(),
             key_hosts: Vec::new(),
             grace: Duration::ZERO,
-            roots: None,
             bearer: None,
         }
     }
@@ -65,7 +57,7 @@ impl KeyUrlBuilder {
 
     /// How long a fetch may take in all. Default: 5 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.reach.timeout = timeout;
         self
     }
 
@@ -77,21 +69,21 @@ impl KeyUrlBuilder {
 
     /// The longest answer. Default: 512 KiB.
     pub fn max_len(mut self, bytes: usize) -> Self {
-        self.max_len = bytes;
+        self.reach.max_len = bytes;
         self
     }
 
     /// Allows `http`, where nobody is on the way: in a test, or to a sidecar. Default: `https`
     /// alone.
     pub fn allow_http(mut self) -> Self {
-        self.http = true;
+        self.reach.http = true;
         self
     }
 
     /// Allows private addresses, where the issuer is in the same network. Default: public ones
     /// alone.
     pub fn allow_private_addresses(mut self) -> Self {
-        self.private = true;
+        self.reach.private = true;
         self
     }
 
@@ -112,7 +104,7 @@ impl KeyUrlBuilder {
     /// The certificates, in PEM, that vouch for the server of the keys, and no others: those of a
     /// cluster, as in `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`. Default: the system's.
     pub fn trust_pem(mut self, certificates: impl Into<Box<str>>) -> Self {
-        self.roots = Some(certificates.into());
+        self.reach.roots = Some(certificates.into());
         self
     }
 
@@ -130,7 +122,7 @@ impl KeyUrlBuilder {
     /// When the URL is none that keys may come from, when the system has no roots of trust, or
     /// outside of a tokio runtime.
     pub fn build(self) -> Result<KeyUrl, ConfigError> {
-        let check = |url: &str| check_url(url, self.http, self.private);
+        let check = |url: &str| self.reach.check_url(url);
         let uri = check(&self.url)?;
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(ConfigError::new(ConfigErrorKind::NoRuntime));
@@ -147,14 +139,10 @@ impl KeyUrlBuilder {
             origin,
             refresh: self.refresh,
             max_stale: self.max_stale,
-            timeout: self.timeout,
             cooldown: self.cooldown,
-            max_len: self.max_len,
-            http: self.http,
-            private: self.private,
+            reach: self.reach,
             key_hosts: self.key_hosts,
             grace: self.grace,
-            roots: self.roots,
             bearer: self.bearer,
         })
     }
@@ -164,37 +152,13 @@ impl KeyUrlBuilder {
 /// it (RFC 8414 §3.1).
 fn documents(issuer: &str, uri: &Uri) -> [String; 2] {
     let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
-    let path = uri.path().strip_suffix('/').unwrap_or(uri.path());
+    let path = uri.path();
+    let path = path.strip_suffix('/').unwrap_or(path);
     let host = issuer.strip_suffix(path).unwrap_or(issuer);
     [
         format!("{issuer}/.well-known/openid-configuration"),
         format!("{host}/.well-known/oauth-authorization-server{path}"),
     ]
-}
-
-/// A URL that may be called, as far as it can be told from its text.
-pub(super) fn check_url(url: &str, http: bool, private: bool) -> Result<Uri, ConfigError> {
-    let error = |kind| ConfigError::new(kind).about(url);
-    let uri: Uri = url.parse().map_err(|_| error(ConfigErrorKind::KeyUrl))?;
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err(error(ConfigErrorKind::KeyUrl));
-    };
-    if authority.as_str().contains('@') || url.contains('#') {
-        // Not shown, since there may be a password in it.
-        return Err(ConfigError::new(ConfigErrorKind::KeyUrl));
-    }
-    match scheme {
-        "https" => {}
-        "http" if http => {}
-        "http" => return Err(error(ConfigErrorKind::PlainKeyUrl)),
-        _ => return Err(error(ConfigErrorKind::KeyUrl)),
-    }
-    // An address needs no look-up, so it does not come past the resolver.
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    if !private && host.parse::<IpAddr>().is_ok_and(is_private) {
-        return Err(error(ConfigErrorKind::PrivateKeyUrl));
-    }
-    Ok(uri)
 }
 
 #[cfg(test)]
@@ -214,28 +178,5 @@ mod tests {
             let second = second.replace('W', ".well-known/oauth-authorization-server");
             assert_eq!(found[1], second, "{issuer}");
         }
-    }
-
-    #[test]
-    fn a_url_is_refused_by_what_it_shows() {
-        let kind = |url: &str| check_url(url, false, false).map_err(|error| error.kind());
-        assert!(kind("https://issuer.example/keys").is_ok());
-        for (url, expected) in [
-            ("issuer.example/keys", ConfigErrorKind::KeyUrl),
-            ("/keys", ConfigErrorKind::KeyUrl),
-            ("file:///etc/passwd", ConfigErrorKind::KeyUrl),
-            ("ftp://issuer.example/keys", ConfigErrorKind::KeyUrl),
-            ("https://me:secret@issuer.example/keys", ConfigErrorKind::KeyUrl),
-            ("http://issuer.example/keys", ConfigErrorKind::PlainKeyUrl),
-            ("https://127.0.0.1/keys", ConfigErrorKind::PrivateKeyUrl),
-            ("https://[::1]:8443/keys", ConfigErrorKind::PrivateKeyUrl),
-            ("https://169.254.169.254/keys", ConfigErrorKind::PrivateKeyUrl),
-            ("https://[::ffff:10.0.0.1]/keys", ConfigErrorKind::PrivateKeyUrl),
-        ] {
-            assert_eq!(kind(url), Err(expected), "{url}");
-        }
-        let error = check_url("https://me:secret@issuer.example/keys", false, false);
-        assert!(!error.unwrap_err().to_string().contains("secret"));
-        assert!(check_url("http://127.0.0.1:1/keys", true, true).is_ok());
     }
 }

@@ -10,19 +10,13 @@ use http::{
         USER_AGENT,
     },
 };
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_util::{client::legacy, rt::TokioExecutor};
+use http_body_util::Full;
 
-use super::{
-    Config, Origin,
-    builder::check_url,
-    tls::{self, Connector},
-};
-use crate::{ConfigError, KeySet, jwt::json::Object};
+use super::{Config, Origin};
+use crate::{ConfigError, KeySet, jwt::json::Object, outbound::Outbound};
 
 pub(super) struct Client {
-    http: legacy::Client<Connector, Empty<Bytes>>,
-    max_len: usize,
+    outbound: Outbound,
     bearer: Option<PathBuf>,
 }
 
@@ -49,12 +43,8 @@ impl From<String> for Failure {
 
 impl Client {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let connector = tls::connector(config)?;
-        let http = legacy::Client::builder(TokioExecutor::new())
-            // Minutes lie between two fetches.
-            .pool_max_idle_per_host(0)
-            .build(connector);
-        Ok(Self { http, max_len: config.max_len, bearer: config.bearer.clone() })
+        // Minutes lie between two fetches, so no connection is kept.
+        Ok(Self { outbound: Outbound::new(&config.reach, 0)?, bearer: config.bearer.clone() })
     }
 
     /// The URL of the keys, from the metadata of an issuer if need be.
@@ -87,7 +77,7 @@ impl Client {
     }
 
     async fn get(&self, uri: &Uri, etag: Option<&HeaderValue>) -> Result<(Head, Bytes), Failure> {
-        let mut request = Request::new(Empty::new());
+        let mut request = Request::new(Full::default());
         *request.uri_mut() = uri.clone();
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -98,8 +88,7 @@ impl Client {
         if let Some(path) = self.bearer.clone() {
             headers.insert(AUTHORIZATION, bearer(path).await?);
         }
-        let response = self.http.request(request).await;
-        let response = response.map_err(|error| chain(&error))?;
+        let response = self.outbound.send(request).await?;
         let (parts, body) = response.into_parts();
         let unchanged = parts.status == StatusCode::NOT_MODIFIED && etag.is_some();
         // A redirect is an answer like any other that is not good: who can make one could else lead
@@ -113,8 +102,7 @@ impl Client {
         if !unchanged && !may_be_json(&parts.headers) {
             return Err("the answer is no JSON by its type".to_owned().into());
         }
-        let body = Limited::new(body, self.max_len).collect().await;
-        let body = body.map_err(|error| error.to_string())?.to_bytes();
+        let body = self.outbound.read(body).await?;
         let head = Head { status: parts.status, map: parts.headers };
         Ok((head, body))
     }
@@ -129,7 +117,7 @@ fn key_url_in(body: &[u8], name: &str, document: &Uri, config: &Config) -> Resul
         return Err("the metadata are of another issuer".to_owned().into());
     }
     let url = text("jwks_uri").ok_or_else(|| "the metadata name no keys".to_owned())?;
-    let uri = check_url(url, config.http, config.private).map_err(|error| error.to_string())?;
+    let uri = config.reach.check_url(url).map_err(|error| error.to_string())?;
     let is_same = uri.authority() == document.authority() && uri.scheme() == document.scheme();
     let host = uri.host().unwrap_or_default();
     if !is_same && !config.key_hosts.iter().any(|known| **known == *host) {
@@ -185,17 +173,6 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
 fn seconds(value: Option<&HeaderValue>) -> Option<Duration> {
     let seconds = value?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-/// An error of the client says what it tried; its sources say what went wrong.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

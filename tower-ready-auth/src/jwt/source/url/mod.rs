@@ -1,11 +1,9 @@
 //! Keys from a URL.
 
-mod address;
 mod builder;
 mod fetch;
 mod refresh;
 mod retired;
-mod tls;
 
 use std::{
     fmt,
@@ -28,7 +26,7 @@ use tower_ready_core::Instant;
 pub use self::builder::KeyUrlBuilder;
 use self::fetch::Client;
 use super::Current;
-use crate::{ConfigError, KeySet};
+use crate::{ConfigError, KeySet, outbound::Reach};
 
 /// A JWK set at a URL, or at the one that an issuer names (OpenID Connect Discovery §4). A cheap
 /// handle; the last one that goes ends the task behind it.
@@ -85,15 +83,10 @@ struct Config {
     origin: Origin,
     refresh: Duration,
     max_stale: Duration,
-    timeout: Duration,
     cooldown: Duration,
-    max_len: usize,
-    http: bool,
-    private: bool,
+    reach: Reach,
     key_hosts: Vec<Box<str>>,
     grace: Duration,
-    /// The only roots of trust, in PEM.
-    roots: Option<Box<str>>,
     /// Where the token for the server of the keys is.
     bearer: Option<PathBuf>,
 }

@@ -67,7 +67,7 @@ async fn attempt(shared: &Shared, memory: &mut Memory) -> Duration {
         let fetched = shared.client.keys(&url, etag).await?;
         Ok((url, fetched))
     };
-    let result = timeout(config.timeout, fetch).await;
+    let result = timeout(config.reach.timeout, fetch).await;
     match result.unwrap_or_else(|_| Err("it took too long".to_owned().into())) {
         Ok((url, fetched)) => {
             memory.url = Some(url);

@@ -10,25 +10,25 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-use super::{Config, address::Resolver};
+use super::{Reach, address::Resolver};
 use crate::{ConfigError, ConfigErrorKind};
 
 pub(super) type Connector = HttpsConnector<HttpConnector<Resolver>>;
 
-pub(super) fn connector(config: &Config) -> Result<Connector, ConfigError> {
-    let mut http = HttpConnector::new_with_resolver(Resolver { private: config.private });
+pub(super) fn connector(reach: &Reach) -> Result<Connector, ConfigError> {
+    let mut http = HttpConnector::new_with_resolver(Resolver { private: reach.private });
     http.enforce_http(false);
-    http.set_connect_timeout(Some(config.timeout));
+    http.set_connect_timeout(Some(reach.timeout));
     // A provider of our own: the one of the process may not be there, or be two.
     let provider = aws_lc_rs::default_provider();
     let builder = HttpsConnectorBuilder::new();
-    let tls = match &config.roots {
+    let tls = match &reach.roots {
         Some(pem) => builder.with_tls_config(trusting(provider, pem)?),
         None => builder
             .with_provider_and_native_roots(provider)
             .map_err(|error| ConfigError::new(ConfigErrorKind::Roots).about(&error.to_string()))?,
     };
-    Ok(if config.http {
+    Ok(if reach.http {
         tls.https_or_http().enable_http1().wrap_connector(http)
     } else {
         tls.https_only().enable_http1().wrap_connector(http)

@@ -1,0 +1,325 @@
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, StatusCode, Uri,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+};
+use http_body_util::Full;
+use tokio::{sync::Semaphore, time::timeout};
+
+use crate::{
+    ConfigError, ConfigErrorKind, CredentialKind, Lookup, Principal, Reason, StoreError,
+    TokenError,
+    digest::sha256,
+    jwt::{
+        cache::{Cache, Checked, Unknown},
+        claims::Rules,
+        json::{Json, Object},
+    },
+    outbound::{Outbound, Reach},
+    time::Clock,
+};
+
+/// Asks the issuer about tokens that only it can read (RFC 7662). A cheap handle.
+///
+/// What it says is remembered: that a token is good for a minute, and never beyond the end of the
+/// token; that it is not for ten seconds. An issuer that does not answer lets nobody pass.
+///
+/// ```
+/// use tower_ready_auth::{Auth, Introspection};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # let _entered = runtime.enter();
+/// let introspection = Introspection::builder("https://issuer.example/introspect")
+///     .client("orders", "its password")
+///     .audience("orders")
+///     .build()?;
+/// let auth = Auth::builder().introspection(introspection).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Introspection(Arc<Inner>);
+
+/// Sets up an [`Introspection`]. It needs a client and an audience; the rest has defaults.
+#[must_use = "a builder does nothing until `build`"]
+pub struct IntrospectionBuilder {
+    url: String,
+    client: Option<(String, String)>,
+    rules: Rules,
+    any_audience: bool,
+    reach: Reach,
+    fresh: Duration,
+    refused: Duration,
+    cached: usize,
+    clock: Clock,
+}
+
+struct Inner {
+    uri: Uri,
+    credentials: HeaderValue,
+    rules: Rules,
+    outbound: Outbound,
+    timeout: Duration,
+    /// So that a flood of made-up tokens does not become a flood of calls.
+    calls: Semaphore,
+    good: Cache,
+    bad: Unknown,
+    clock: Clock,
+}
+
+/// The most calls at a time.
+const MAX_CALLS: usize = 64;
+
+/// The longest token; a longer one is no token of any issuer.
+const MAX_TOKEN: usize = 8 * 1_024;
+
+// === impl Introspection ===
+
+impl Introspection {
+    /// The endpoint at this URL.
+    pub fn builder(url: &str) -> IntrospectionBuilder {
+        IntrospectionBuilder {
+            url: url.to_owned(),
+            client: None,
+            rules: Rules::default(),
+            any_audience: false,
+            reach: Reach { timeout: Duration::from_secs(2), ..Reach::default() },
+            fresh: Duration::from_secs(60),
+            refused: Duration::from_secs(10),
+            cached: 10_000,
+            clock: Clock::default(),
+        }
+    }
+
+    pub(crate) fn verify(&self, token: &[u8]) -> Lookup<Result<Principal, TokenError>> {
+        let it = &*self.0;
+        if let Err(error) = check_form(token) {
+            return Lookup::Ready(Err(error));
+        }
+        let (key, now) = (sha256(token), it.clock.now());
+        if let Some(known) = it.good.get(&key, 0, now) {
+            let in_time = it.rules.check_times(&known.window, now);
+            return Lookup::Ready(in_time.map(|()| known.principal));
+        }
+        if it.bad.has(&key, now) {
+            return Lookup::Ready(Err(Reason::NotActive.into()));
+        }
+        let (it, body) = (Arc::clone(&self.0), form(token));
+        Lookup::later(async move {
+            let result = it.ask(body).await;
+            match &result {
+                Ok(checked) => it.good.insert(key, checked.clone()),
+                Err(error) if error.reason() != Reason::StoreUnavailable => {
+                    it.bad.insert(key, it.clock.now());
+                }
+                Err(_) => {}
+            }
+            result.map(|checked| checked.principal)
+        })
+    }
+}
+
+impl Inner {
+    async fn ask(&self, body: String) -> Result<Checked, TokenError> {
+        let failed = |why: String| TokenError::from(StoreError::new(why));
+        let Ok(_one) = self.calls.try_acquire() else {
+            return Err(failed("the issuer is asked about too many tokens at a time".to_owned()));
+        };
+        let answer = timeout(self.timeout, self.call(body)).await;
+        let answer = answer.map_err(|_| failed("the issuer did not answer in time".to_owned()))?;
+        self.check(&answer.map_err(failed)?)
+    }
+
+    async fn call(&self, body: String) -> Result<Bytes, String> {
+        let mut request = Request::new(Full::from(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(CONTENT_TYPE, form);
+        headers.insert(AUTHORIZATION, self.credentials.clone());
+        let response = self.outbound.send(request).await?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("the issuer answered {}", response.status()));
+        }
+        self.outbound.read(response.into_body()).await
+    }
+
+    /// RFC 7662 §2.2, and §4: the answer is for this service, and of use, only by what it says.
+    fn check(&self, answer: &[u8]) -> Result<Checked, TokenError> {
+        let claims = Object::parse(answer);
+        let claims = claims.ok_or_else(|| StoreError::new("the issuer's answer is no JSON"))?;
+        match claims.get("active") {
+            Some(Json::Bool(true)) => {}
+            Some(Json::Bool(false)) => return Err(Reason::NotActive.into()),
+            _ => return Err(StoreError::new("the issuer does not say if it is good").into()),
+        }
+        let kinds = ["bearer", "dpop", "access_token"];
+        let is_one = |kind: &str| kinds.iter().any(|it| it.eq_ignore_ascii_case(kind));
+        match claims.get("token_type") {
+            None => {}
+            Some(kind) if kind.as_str().is_some_and(is_one) => {}
+            Some(_) => return Err(Reason::WrongType.into()),
+        }
+        let now = self.clock.now();
+        let (mut principal, window) = self.rules.check(&claims, now)?;
+        principal.kind = CredentialKind::Opaque;
+        principal.payload = answer.to_vec();
+        Ok(Checked { principal: Principal::new(principal), window, generation: 0, at: now })
+    }
+}
+
+/// RFC 6750 §2.1: what goes on to the issuer is a `b64token`.
+fn check_form(token: &[u8]) -> Result<(), TokenError> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    match () {
+        () if token.len() > MAX_TOKEN => Err(Reason::TooLong.into()),
+        () if token.iter().all(is_plain) => Ok(()),
+        () => Err(Reason::MalformedToken.into()),
+    }
+}
+
+fn form(token: &[u8]) -> String {
+    format!("token={}&token_type_hint=access_token", encoded(token))
+}
+
+/// As forms have it, whatever stands in a text.
+fn encoded(text: &[u8]) -> String {
+    use fmt::Write;
+
+    let mut out = String::with_capacity(text.len() + 16);
+    for byte in text {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            // A String takes all that is written.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+impl fmt::Debug for Introspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspection").field("at", &self.0.uri).finish_non_exhaustive()
+    }
+}
+
+// === impl IntrospectionBuilder ===
+
+impl IntrospectionBuilder {
+    /// Who this service is to the issuer. Default: nobody, which `build` refuses.
+    pub fn client(mut self, id: impl Into<String>, password: impl Into<String>) -> Self {
+        self.client = Some((id.into(), password.into()));
+        self
+    }
+
+    /// The issuer that the answer has to name. Default: it need not name any.
+    pub fn issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
+        self.rules.issuers.push(issuer.into());
+        self
+    }
+
+    /// For whom a token must be. Default: none, which `build` refuses.
+    pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
+        self.rules.audiences.push(audience.into());
+        self
+    }
+
+    /// A token may be for anybody, or not say for whom.
+    pub fn any_audience(mut self) -> Self {
+        self.any_audience = true;
+        self
+    }
+
+    /// Whether a token must have a subject. Default: yes.
+    pub fn require_subject(mut self, required: bool) -> Self {
+        self.rules.subject_is_required = required;
+        self
+    }
+
+    /// How long what the issuer says of a good token is believed. Default: a minute.
+    pub fn fresh(mut self, fresh: Duration) -> Self {
+        self.fresh = fresh;
+        self
+    }
+
+    /// How long a call may take. Default: 2 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.reach.timeout = timeout;
+        self
+    }
+
+    /// The certificates, in PEM, that vouch for the issuer, and no others. Default: the system's.
+    pub fn trust_pem(mut self, certificates: impl Into<Box<str>>) -> Self {
+        self.reach.roots = Some(certificates.into());
+        self
+    }
+
+    /// Allows `http`, where nobody is on the way. Default: `https` alone.
+    pub fn allow_http(mut self) -> Self {
+        self.reach.http = true;
+        self
+    }
+
+    /// Allows private addresses, where the issuer is in the same network. Default: public ones
+    /// alone.
+    pub fn allow_private_addresses(mut self) -> Self {
+        self.reach.private = true;
+        self
+    }
+
+    /// The time of day, for tests. Default: the system's.
+    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is missing or cannot be safe, with its name and what would be right.
+    pub fn build(self) -> Result<Introspection, ConfigError> {
+        let uri = self.reach.check_url(&self.url)?;
+        let Some((id, password)) = self.client.filter(|client| !client.0.is_empty()) else {
+            return Err(ConfigError::new(ConfigErrorKind::NoClient));
+        };
+        let mut rules = self.rules;
+        let no_audience = rules.audiences.is_empty() && !self.any_audience;
+        if no_audience || rules.audiences.iter().any(|name| name.is_empty()) {
+            return Err(ConfigError::new(ConfigErrorKind::NoAudience));
+        }
+        rules.without_expiry = Some(self.fresh);
+        // RFC 6749 §2.3.1: both as in a form, before they are joined.
+        let both = format!("{}:{}", encoded(id.as_bytes()), encoded(password.as_bytes()));
+        let credentials = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(both)));
+        let mut credentials =
+            credentials.map_err(|_| ConfigError::new(ConfigErrorKind::NoClient))?;
+        credentials.set_sensitive(true);
+        Ok(Introspection(Arc::new(Inner {
+            uri,
+            credentials,
+            rules,
+            outbound: Outbound::new(&self.reach, 8)?,
+            timeout: self.reach.timeout,
+            calls: Semaphore::new(MAX_CALLS),
+            good: Cache::new(self.cached, self.fresh),
+            bad: Unknown::new(self.cached, self.refused),
+            clock: self.clock,
+        })))
+    }
+}
+
+impl fmt::Debug for IntrospectionBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntrospectionBuilder").field("at", &self.url).finish_non_exhaustive()
+    }
+}
