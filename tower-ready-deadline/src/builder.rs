@@ -19,6 +19,7 @@ pub struct DeadlinesBuilder {
     timeout_for: Option<Choice>,
     exempt: Vec<Predicate>,
     bodies: Bodies,
+    upload_idle: Duration,
     is_extension: bool,
     is_task_local: bool,
     observer: Box<dyn OnDeadline>,
@@ -34,6 +35,7 @@ impl DeadlinesBuilder {
             timeout_for: None,
             exempt: Vec::new(),
             bodies: Bodies { http: false, idle: None },
+            upload_idle: Duration::from_secs(30),
             is_extension: true,
             is_task_local: false,
             observer: Box::new(()),
@@ -102,9 +104,20 @@ impl DeadlinesBuilder {
         self
     }
 
+    /// How long the body of a request may be silent while the handler waits for more of it, under a
+    /// layer for [uploads](Deadlines::uploads). Default: 30 s.
+    pub fn upload_idle(mut self, idle: Duration) -> Self {
+        self.upload_idle = idle;
+        self
+    }
+
     /// Whether the [`Deadline`](tower_ready_core::Deadline) goes into the extensions of the request,
-    /// where handlers, clients and other layers find it. Default: yes; it costs an allocation, and
-    /// three where it is the first extension.
+    /// where handlers, clients and other layers find it. Default: yes.
+    ///
+    /// It costs an allocation, and three where it is the first extension: `http` keeps each value
+    /// there in a box of its own, in a map that is made for the first, and has no way to keep one
+    /// that is made when somebody asks. Most hosts have made the map already. Where nobody looks
+    /// there, [`task_local`](Self::task_local) tells the same without any.
     pub fn extension(mut self, insert: bool) -> Self {
         self.is_extension = insert;
         self
@@ -140,7 +153,7 @@ impl DeadlinesBuilder {
         if self.floor >= self.timeout {
             return failed(ConfigErrorKind::Floor);
         }
-        if self.bodies.idle == Some(Duration::ZERO) {
+        if self.bodies.idle == Some(Duration::ZERO) || self.upload_idle.is_zero() {
             return failed(ConfigErrorKind::Idle);
         }
         // The first read of the clock takes its time.
@@ -152,6 +165,7 @@ impl DeadlinesBuilder {
             margin: self.margin,
             timeout_for: self.timeout_for,
             exempt: self.exempt,
+            upload_idle: self.upload_idle,
             is_extension: self.is_extension,
             is_task_local: self.is_task_local,
             ledger: Arc::new(Ledger::new(self.bodies, self.observer)),

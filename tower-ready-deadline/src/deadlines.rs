@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use tower_ready_core::{Deadline, Head, Instant};
 
 use crate::{
-    DeadlineLayer, DeadlinesBuilder, Event, Stats, header::Asked, stats::Ledger, watch::Limit,
+    DeadlineLayer, DeadlinesBuilder, Event, Stats, UploadLayer, header::Asked, stats::Ledger,
+    watch::Limit,
 };
 
 /// How long requests to a server may take.
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) margin: Duration,
     pub(crate) timeout_for: Option<Choice>,
     pub(crate) exempt: Vec<Predicate>,
+    pub(crate) upload_idle: Duration,
     pub(crate) is_extension: bool,
     pub(crate) is_task_local: bool,
     pub(crate) ledger: Arc<Ledger>,
@@ -64,6 +66,11 @@ impl Deadlines {
     /// A layer that holds requests to these deadlines.
     pub fn layer(&self) -> DeadlineLayer {
         DeadlineLayer::new(self.clone())
+    }
+
+    /// A layer that ends requests whose bodies stall.
+    pub fn uploads(&self) -> UploadLayer {
+        UploadLayer::new(self.clone())
     }
 
     /// What it has done so far.

@@ -56,8 +56,8 @@ impl fmt::Display for ConfigError {
                  time that the quickest answer takes"
             }
             ConfigErrorKind::Idle => {
-                "idle: it is zero, which breaks every stream off: use a time above the longest \
-                 pause between two frames"
+                "idle or upload_idle: it is zero, which breaks every stream off: use a time above the \
+                 longest pause between two frames"
             }
             ConfigErrorKind::Attempt => {
                 "attempt: it is zero, which gives every call up: use the longest time that one \

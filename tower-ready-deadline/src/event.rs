@@ -38,6 +38,8 @@ pub enum Event<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
+    /// The body of the request.
+    Request,
     /// The head of the answer.
     Head,
     /// The rest of its body.
@@ -55,10 +57,11 @@ pub enum Reason {
 }
 
 impl Phase {
-    /// One word, for labels: `head`, `body`.
+    /// One word, for labels: `request`, `head`, `body`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Request => "request",
             Self::Head => "head",
             Self::Body => "body",
         }

@@ -63,9 +63,11 @@
 //! 6. The deadline covers the bodies of streams over gRPC, gRPC-Web and Connect; of other answers
 //!    the head, unless [`http_bodies`](DeadlinesBuilder::http_bodies) says more. A body may be ended
 //!    for being [idle](DeadlinesBuilder::idle) too.
-//! 7. [Exempt](DeadlinesBuilder::exempt) requests have no time limit but the one that their caller
+//! 7. Requests whose own bodies stall are ended by a layer for [uploads](Deadlines::uploads), however
+//!    long the whole of them may take.
+//! 8. [Exempt](DeadlinesBuilder::exempt) requests have no time limit but the one that their caller
 //!    names.
-//! 8. Handlers find the deadline in the [extensions](DeadlinesBuilder::extension) of the request or
+//! 9. Handlers find the deadline in the [extensions](DeadlinesBuilder::extension) of the request or
 //!    as the [`current`] one of the task.
 //!
 //! # Rules of the client's layer
@@ -85,6 +87,9 @@
 //! | gRPC-Web | the same as headers | its frame of trailers |
 //! | Connect | `deadline_exceeded`, with 504 | for streams, its last message |
 //!
+//! An upload that stalls is answered with 408, the problem `upload-stalled`, or over gRPC with
+//! `DEADLINE_EXCEEDED`.
+//!
 //! Answers to work that was not begun carry the mark of a [local
 //! rejection](tower_ready_core::LocalRejection), `deadline` and `spent`. Those to work that took too
 //! long carry none: a breaker has to hear of a server that does not answer.
@@ -92,7 +97,7 @@
 //! # Its place
 //!
 //! On a server inside of what observes and of `ProblemLayer`, and outside of all that costs time:
-//! shedding, limits, authentication, handlers. On a client once around a retry layer for the whole,
+//! shedding, limits, authentication, handlers; the layer for uploads next to the handlers. On a client once around a retry layer for the whole,
 //! and once inside of it and of a breaker with an [attempt](ClientDeadlinesBuilder::attempt).
 //!
 //! # In operation
@@ -116,6 +121,7 @@
 //! | `expired` | `Expired`, phase `head` | no answer came in time |
 //! | `cut` | `Expired`, phase `body`, reason `deadline` | an answer was not over in time |
 //! | `idle` | `Expired`, phase `body`, reason `idle` | a body fell silent |
+//! | `stalled` | `Expired`, phase `request`, reason `idle` | an upload stalled |
 //! | `spent` | `Spent` | too little was left to begin |
 //! | `junk` | `Junk` | a header made no sense |
 //!
@@ -139,6 +145,7 @@ mod run;
 mod service;
 mod stats;
 mod timer;
+mod upload;
 mod watch;
 
 pub use tower_ready_core::Deadline;
@@ -156,6 +163,7 @@ pub use self::{
     run::{DeadlineExt, Expired, Run},
     service::DeadlineService,
     stats::Stats,
+    upload::{UploadBody, UploadFuture, UploadLayer, UploadService},
 };
 
 #[cfg(doctest)]

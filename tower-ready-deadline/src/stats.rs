@@ -14,6 +14,8 @@ pub struct Stats {
     pub cut: u64,
     /// How many answers were cut because their bodies were silent.
     pub idle: u64,
+    /// How many requests stalled in their bodies.
+    pub stalled: u64,
     /// How many calls were turned away since too little time was left.
     pub spent: u64,
     /// How many calls had a header that made no sense.
@@ -28,6 +30,7 @@ pub(crate) struct Ledger {
     expired: AtomicU64,
     cut: AtomicU64,
     idle: AtomicU64,
+    stalled: AtomicU64,
     spent: AtomicU64,
     junk: AtomicU64,
     observer: Box<dyn OnDeadline>,
@@ -40,6 +43,7 @@ impl Ledger {
             expired: AtomicU64::new(0),
             cut: AtomicU64::new(0),
             idle: AtomicU64::new(0),
+            stalled: AtomicU64::new(0),
             spent: AtomicU64::new(0),
             junk: AtomicU64::new(0),
             observer,
@@ -51,6 +55,7 @@ impl Ledger {
             expired: self.expired.load(Relaxed),
             cut: self.cut.load(Relaxed),
             idle: self.idle.load(Relaxed),
+            stalled: self.stalled.load(Relaxed),
             spent: self.spent.load(Relaxed),
             junk: self.junk.load(Relaxed),
         }
@@ -59,6 +64,7 @@ impl Ledger {
     pub(crate) fn note(&self, event: &Event<'_>) {
         let counter = match event {
             Event::Expired { phase: Phase::Head, .. } => &self.expired,
+            Event::Expired { phase: Phase::Request, .. } => &self.stalled,
             Event::Expired { reason: Reason::Deadline, .. } => &self.cut,
             Event::Expired { reason: Reason::Idle, .. } => &self.idle,
             Event::Spent { .. } => &self.spent,
