@@ -12,6 +12,9 @@
 //!   time, so it shows a change that the clock cannot see.
 //! - allocations, exactly, and the bytes that they ask for.
 //!
+//! `--check` compares what can be counted with the figures in `counts.tsv`, which `--bless` writes:
+//! the gate of `cargo xtask test`. `--report` writes `docs/BENCHMARKS.md` and its charts.
+//!
 //! Valgrind hides AVX-512 and the instructions for SHA, and turns a read of the clock into a call
 //! of the system: rows with hashes or `SystemTime` have fewer instructions in life. The allocator
 //! that counts adds some 20 instructions and a nanosecond to each allocation, ours and the peers'.
@@ -29,9 +32,14 @@
 )]
 
 mod allocations;
+mod budgets;
 mod cases;
+mod chart;
+mod gate;
 mod instructions;
+mod machine;
 mod options;
+mod page;
 mod repeat;
 mod report;
 mod service;
@@ -68,9 +76,18 @@ pub fn main(concerns: &[Concern]) {
     }
     let allocations = allocations::measure(&mut groups);
     let instructions = instructions::measure(&groups, &options.filters);
-    let times = time::measure(&mut groups);
-    let measured = Measured::of(&groups, &times, instructions.as_deref(), &allocations);
-    if options.json {
+    let counts_alone = options.check || options.bless;
+    let times = (!counts_alone).then(|| time::measure(&mut groups));
+    let measured = Measured::of(&groups, times.as_deref(), instructions.as_deref(), &allocations);
+    if options.bless {
+        gate::bless(&measured);
+    } else if options.check {
+        if !gate::check(&measured) {
+            std::process::exit(1);
+        }
+    } else if options.report {
+        page::write(&measured);
+    } else if options.json {
         report::json(&measured);
     } else {
         report::tables(&measured);

@@ -6,6 +6,12 @@ pub(crate) struct Options {
     /// The starts of paths, such as `problem` or `problem/JSON`; none means all.
     pub(crate) filters: Vec<String>,
     pub(crate) json: bool,
+    /// Compare what is counted with the committed figures, and measure no time.
+    pub(crate) check: bool,
+    /// Commit to what is counted now.
+    pub(crate) bless: bool,
+    /// Write the page and the charts of `docs/`.
+    pub(crate) report: bool,
     /// Run each case a few times and measure nothing: this is no `cargo bench`, but a test.
     pub(crate) smoke: bool,
     /// We are the process that callgrind watches.
@@ -22,6 +28,9 @@ impl Options {
             match arg.as_str() {
                 "--bench" => options.smoke = false, // cargo bench says so
                 "--json" => options.json = true,
+                "--check" => options.check = true,
+                "--bless" => options.bless = true,
+                "--report" => options.report = true,
                 UNDER_CALLGRIND => options.under_callgrind = true,
                 flag if flag.starts_with('-') => {} // of cargo's own harness
                 filter => options.filters.push(filter.to_owned()),

@@ -7,17 +7,17 @@ use crate::{Group, allocations::Allocations, time::Time};
 /// What was measured of one baseline or case.
 #[derive(Debug)]
 pub(crate) struct Measured {
-    concern: &'static str,
-    group: &'static str,
-    name: &'static str,
-    role: Role,
-    time: Time,
-    instructions: Option<f64>,
-    allocations: Allocations,
+    pub(crate) concern: &'static str,
+    pub(crate) group: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    pub(crate) time: Option<Time>,
+    pub(crate) instructions: Option<f64>,
+    pub(crate) allocations: Allocations,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Role {
+pub(crate) enum Role {
     Baseline,
     Ours,
     Peer,
@@ -26,7 +26,7 @@ enum Role {
 impl Measured {
     pub(crate) fn of(
         groups: &[Group],
-        times: &[Time],
+        times: Option<&[Time]>,
         instructions: Option<&[f64]>,
         allocations: &[Allocations],
     ) -> Vec<Self> {
@@ -48,7 +48,7 @@ impl Measured {
                     group: group.name,
                     name: case.name,
                     role,
-                    time: times[n],
+                    time: times.map(|times| times[n]),
                     instructions: instructions.map(|counts| beyond(&|n| counts[n])),
                     allocations: Allocations {
                         count: beyond(&|n| allocations[n].count),
@@ -64,19 +64,24 @@ impl Measured {
 /// One table for each concern, in the form of Markdown.
 pub(crate) fn tables(measured: &[Measured]) {
     for concern in measured.chunk_by(|a, b| a.concern == b.concern) {
-        println!("\n## {}\n", concern[0].concern);
-        println!("| case | ns | 10-90 % | instr. | allocs | bytes |");
-        println!("|---|---:|---:|---:|---:|---:|");
-        for group in concern.chunk_by(|a, b| a.group == b.group) {
-            for line in group {
-                println!("{}", row(line));
-            }
-        }
+        println!("\n## {}\n\n{}", concern[0].concern, table(concern));
     }
-    println!(
-        "\nOf each group the first line is the baseline as it is; the others are what they cost \
-         beyond it. Peers are in brackets."
-    );
+    println!("{LEGEND}");
+}
+
+/// What the lines of a table mean.
+pub(crate) const LEGEND: &str = "\
+Of each group the first line is the baseline as it is; the others are what they cost beyond it. Peers \
+are in brackets.";
+
+/// The table of one concern.
+pub(crate) fn table(concern: &[Measured]) -> String {
+    let head = "\
+| case | ns | 10-90 % | instr. | allocs | bytes |
+|---|---:|---:|---:|---:|---:|
+";
+    let rows = concern.iter().map(|line| row(line) + "\n");
+    rows.fold(head.to_owned(), |table, row| table + &row)
 }
 
 fn row(line: &Measured) -> String {
@@ -86,16 +91,18 @@ fn row(line: &Measured) -> String {
         Role::Ours => name.to_owned(),
         Role::Peer => format!("[{name}]"),
     };
-    let Time { median, low, high } = line.time;
-    let (median, low, high) = (number(median), number(low), number(high));
+    let (median, span) = line.time.map_or_else(
+        || ("–".to_owned(), "–".to_owned()),
+        |Time { median, low, high }| (number(median), format!("{}..{}", number(low), number(high))),
+    );
     let instructions = line.instructions.map_or_else(|| "–".to_owned(), number);
     let allocations = number(line.allocations.count);
     let bytes = number(line.allocations.bytes);
-    format!("| {name} | {median} | {low}..{high} | {instructions} | {allocations} | {bytes} |")
+    format!("| {name} | {median} | {span} | {instructions} | {allocations} | {bytes} |")
 }
 
 /// Three digits that mean something.
-fn number(number: f64) -> String {
+pub(crate) fn number(number: f64) -> String {
     let text = match number.abs() {
         ..100.0 => format!("{number:.1}"),
         _ => format!("{number:.0}"),
@@ -124,7 +131,9 @@ fn case(line: &Measured) -> Value {
         "group": line.group,
         "name": line.name,
         "role": role,
-        "ns": { "median": line.time.median, "low": line.time.low, "high": line.time.high },
+        "ns": line.time.map(|Time { median, low, high }| {
+            json!({ "median": median, "low": low, "high": high })
+        }),
         "instructions": line.instructions,
         "allocations": line.allocations.count,
         "bytes": line.allocations.bytes,

@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to a terminal")]
 
+mod bench;
 mod cmd;
 mod failure;
 mod interop;
@@ -26,6 +27,9 @@ usage: cargo xtask <command>
   test [--quick] [--keep-going]   everything that a change must pass
                                   --quick: format, clippy and tests, default features only
                                   --keep-going: run the other steps after a failure
+  bench [concern…]                what each layer costs beside its peers (no concern: all)
+        --report | --check | --bless
+                                  write docs/BENCHMARKS.md | compare the counts | commit to them
   interop [part…]                 run against software that others wrote (no part: all parts)";
 
 fn main() -> ExitCode {
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
 fn dispatch(args: &[String]) -> Result<(), Failure> {
     match args.split_first() {
         Some((command, rest)) if command == "test" => test::run(rest),
+        Some((command, rest)) if command == "bench" => bench::run_with(rest),
         Some((command, rest)) if command == "interop" => interop::run(rest),
         Some((command, _)) => Err(Failure::Usage(format!("no command is called `{command}`"))),
         None => Err(Failure::Usage("name a command".to_owned())),

@@ -4,7 +4,7 @@ use crate::cmd::{cargo, succeeds};
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::workspace::{self, Published};
-use crate::{package, redis};
+use crate::{bench, package, redis};
 
 #[derive(Debug, Default)]
 struct Options {
@@ -59,6 +59,7 @@ fn everything(report: &mut Report) -> Result<(), Failure> {
         models(report, krate)?;
     }
     docs(report)?;
+    bench::gate(report)?;
     deny(report)
 }
 

@@ -1,0 +1,53 @@
+//! The page of the docs, and its charts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    budgets, chart, machine,
+    report::{LEGEND, Measured, table},
+};
+
+/// Writes both, where the docs of the workspace are.
+pub(crate) fn write(measured: &[Measured]) {
+    let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let charts = docs.join("benchmarks");
+    fs::create_dir_all(&charts).expect("there is room for the charts");
+    fs::write(docs.join("BENCHMARKS.md"), page(measured, &charts)).expect("the page is written");
+}
+
+fn page(measured: &[Measured], charts: &Path) -> String {
+    let mut page = format!(
+        "# What each layer costs\n\n\
+         Written by `cargo xtask bench --report`: {machine}.\n\n\
+         {METHOD}\n\n## Budgets\n\n{budgets}",
+        machine = machine::describe(),
+        budgets = budgets::table(measured),
+    );
+    for concern in measured.chunk_by(|a, b| a.concern == b.concern) {
+        let name = concern[0].concern;
+        page.push_str(&format!("\n## {name}\n\n"));
+        let groups = concern.chunk_by(|a, b| a.group == b.group);
+        let drawn = groups.filter_map(|group| Some((group[0].group, chart::draw(group)?)));
+        for (n, (group, svg)) in drawn.enumerate() {
+            let file = format!("{name}-{}.svg", n + 1);
+            fs::write(charts.join(&file), svg).expect("the chart is written");
+            page.push_str(&format!("![{name}: {group}](benchmarks/{file})\n\n"));
+        }
+        page.push_str(&table(concern));
+    }
+    page.push_str(&format!("\n{LEGEND}\n"));
+    page
+}
+
+const METHOD: &str = "\
+Each layer and each peer goes around the same service that does nothing, or each operation around \
+nothing, in one process and one run. Times are the medians of 501 interleaved pairs, as differences \
+to the bare service, with the span of the middle 80 %; instructions are callgrind's, and allocations \
+are counted: both are the same each time. Compare ratios within this page, not nanoseconds with those \
+of another machine.\n\n\
+What the numbers do not say: how a layer behaves when caches are cold, when many threads share it \
+(see below for two), or when a socket is involved; and what your handler costs, beside which most of \
+this is nothing.";
