@@ -46,13 +46,34 @@ impl LifecycleBuilder {
     /// second one leaves it [a rush](Timings::rush), and a third exits at once. SIGQUIT ends the lame
     /// duck. They are heard on a thread of their own, also while the runtime is stuck.
     ///
+    /// Under systemd, and whoever else sets `NOTIFY_SOCKET`, the manager is told when the process is
+    /// ready, when it stops, that it takes its time, and with `WATCHDOG_USEC` that the runtime is
+    /// alive.
+    ///
     /// # Errors
     ///
     /// When a setting cannot work, or the system does not let us hear of signals.
     pub fn install(self) -> Result<Lifecycle, ConfigError> {
-        let lifecycle = self.build()?;
+        let lifecycle = self.for_the_manager().build()?;
         signals::hear(&lifecycle).map_err(ConfigError::signals)?;
         Ok(lifecycle)
+    }
+}
+
+impl LifecycleBuilder {
+    /// Tells a service manager that wants to know.
+    #[cfg(unix)]
+    fn for_the_manager(mut self) -> Self {
+        // One that is not to be reached finds out by its own timeout.
+        if let Ok(Some(manager)) = crate::handover::SdNotify::from_env() {
+            self.observer = Box::new((manager, self.observer));
+        }
+        self
+    }
+
+    #[cfg(not(unix))]
+    const fn for_the_manager(self) -> Self {
+        self
     }
 }
 

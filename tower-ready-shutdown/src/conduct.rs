@@ -1,7 +1,6 @@
 //! The way through the phases of an end.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -10,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     Event, Leftover, LeftoverKind, Lifecycle, Phase, Report, Stage, connection::Connection,
-    connection::Ending, inner::Inner, inner::lock, plan::Plan, report::LISTED,
+    connection::Ending, connection::Since, inner::Inner, inner::lock, plan::Plan, report::LISTED,
 };
 
 /// How often it is looked whether something is still there. Requests could tell when they end, but
@@ -105,7 +104,7 @@ impl End<'_> {
         let timings = &self.inner.timings;
         let lingers = Instant::now() + timings.linger;
         let straggles = lingers + timings.straggler;
-        let mut idle = HashMap::new();
+        let mut idle = Since::default();
         loop {
             let (now, plan) = (Instant::now(), self.plan());
             if self.inner.is_quiet() {
@@ -135,26 +134,17 @@ impl End<'_> {
 
     /// Closes those that nobody else will: those that are silent since they came, and those that a
     /// host has not closed while nothing was in flight on them.
-    fn close_idle(
-        &self,
-        connections: &[Arc<Connection>],
-        idle: &mut HashMap<usize, Instant>,
-        now: Instant,
-    ) {
+    fn close_idle(&self, connections: &[Arc<Connection>], idle: &mut Since, now: Instant) {
         let nothing =
             self.inner.traffic.counted.load(Ordering::Relaxed) && self.inner.in_flight() == 0;
-        let mut still = HashMap::new();
-        for connection in connections.iter().filter(|connection| connection.is_idle(nothing)) {
-            let key = Arc::as_ptr(connection).addr();
-            let since = idle.get(&key).copied().unwrap_or(now);
+        let straggler = self.inner.timings.straggler;
+        for (connection, age) in idle.look(connections, now, |one| one.is_idle(nothing)) {
             if connection.is_silent() || connection.is_kept_alive() {
                 connection.end(Ending::IfIdle);
-            } else if now >= since + self.inner.timings.straggler {
+            } else if age >= straggler {
                 connection.end(Ending::Now);
             }
-            still.insert(key, since);
         }
-        *idle = still;
     }
 
     /// Lists what is still there, and ends it.
@@ -177,10 +167,17 @@ impl End<'_> {
             connection.end(Ending::Now);
         }
         drop((requests, connections));
-        let deadline = self.plan().end.min(Instant::now() + NOTICE);
-        while !self.inner.is_quiet() && Instant::now() < deadline {
+        // Most of what is left is for tasks and hooks.
+        let left = self.plan().end.saturating_duration_since(Instant::now());
+        let deadline = Instant::now() + NOTICE.min(left / 4);
+        while !self.is_cut() && Instant::now() < deadline {
             sleep_until(deadline.min(Instant::now() + TICK)).await;
         }
+    }
+
+    /// Whether all that was cut has noticed. A server may not, and is dropped.
+    fn is_cut(&self) -> bool {
+        self.inner.in_flight() == 0 && self.inner.connections.len() == 0
     }
 
     /// Ends the tasks and hooks, the latest first.
@@ -191,14 +188,15 @@ impl End<'_> {
             let mut ending = work.end();
             let ended = loop {
                 let (now, plan) = (Instant::now(), self.plan());
-                if now >= plan.end.min(ending.due) {
-                    break ending.give_up();
-                }
                 let name = ending.name.clone();
                 tokio::select! {
                     biased;
                     ended = ending.over() => break ended,
                     () = self.tick(now, &plan, Some(&name)) => {}
+                }
+                // Looked at afterwards, so that each is at least begun, however late it is.
+                if Instant::now() >= self.plan().end.min(ending.due) {
+                    break ending.give_up();
                 }
             };
             self.inner.tell(&Event::Ended { ended: &ended });

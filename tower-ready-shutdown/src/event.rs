@@ -105,6 +105,12 @@ where
     }
 }
 
+impl OnLifecycle for Box<dyn OnLifecycle> {
+    fn on_event(&self, event: &Event<'_>) {
+        (**self).on_event(event);
+    }
+}
+
 impl<A: OnLifecycle, B: OnLifecycle> OnLifecycle for (A, B) {
     fn on_event(&self, event: &Event<'_>) {
         self.0.on_event(event);

@@ -11,6 +11,7 @@ mod event;
 mod flight;
 mod future;
 mod gate;
+pub mod handover;
 pub mod health;
 mod inner;
 mod layer;
@@ -23,11 +24,15 @@ mod phases;
 mod plan;
 mod ramp;
 mod report;
+mod retry;
 mod roster;
+#[cfg(feature = "hyper")]
+mod server;
 mod server_result;
 mod service;
 mod signals;
 mod stamp;
+pub mod streams;
 mod timings;
 mod traffic;
 mod work;
@@ -38,6 +43,8 @@ pub use self::connection::{OnConnection, OnConnectionFuture};
 pub use self::listener::Incoming;
 #[cfg(feature = "axum")]
 pub use self::listener::{AxumListener, Connections, ConnectionsFuture};
+#[cfg(feature = "hyper")]
+pub use self::server::{Handshake, Plain, Server, Tls};
 pub use self::{
     body::ShutdownBody,
     builder::LifecycleBuilder,
@@ -52,6 +59,7 @@ pub use self::{
     phase::Phase,
     phases::Phases,
     report::{Ended, How, Leftover, LeftoverKind, Report, Stage},
+    retry::Retry,
     server_result::ServerResult,
     service::ShutdownService,
     timings::Timings,

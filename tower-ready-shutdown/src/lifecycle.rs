@@ -233,6 +233,8 @@ impl Lifecycle {
         // A task of its own, since a server may be busy in a task of its own too.
         let mut conductor = tokio::spawn(conduct(self.clone()));
         let _aborted = AbortOnDrop(conductor.abort_handle());
+        #[cfg(unix)]
+        let _watchdog = AbortOnDrop(tokio::spawn(crate::handover::watchdog()).abort_handle());
         self.ready();
         let server_error = tokio::select! {
             result = server.into_future() => result.error(),

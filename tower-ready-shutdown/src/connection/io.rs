@@ -100,14 +100,19 @@ impl<T: AsyncRead + Unpin> AsyncRead for TrackedIo<T> {
         let bytes = (buf.filled().len() - before) as u64;
         let connection = &self.seat.connection;
         if bytes > 0 {
+            if connection.is_silent() && buf.filled()[before..].starts_with(b"PRI") {
+                // RFC 9113 §3.4: the first bytes of HTTP/2, and no method of HTTP/1.
+                connection.http2.store(true, Relaxed);
+            }
             connection.read.store(connection.read.load(Relaxed) + bytes, Relaxed);
             // A request that came at the last moment is served.
-            if connection.ended.load(Relaxed) == Ending::IfIdle as u8 {
-                connection.ended.store(Ending::None as u8, SeqCst);
+            let (idle, none) = (Ending::IfIdle as u8, Ending::None as u8);
+            if connection.ended.load(Relaxed) == idle {
+                let _ = connection.ended.compare_exchange(idle, none, SeqCst, Relaxed);
             }
         } else if polled.is_pending()
             && connection.ended.load(Relaxed) == Ending::IfIdle as u8
-            && connection.in_flight.load(Relaxed) == 0
+            && connection.is_idle(false)
         {
             // What a client sees of an idle connection that its server closes.
             return Poll::Ready(Ok(()));

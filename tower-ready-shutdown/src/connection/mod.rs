@@ -4,6 +4,7 @@ pub(crate) mod current;
 mod io;
 #[cfg(any(feature = "axum", feature = "hyper"))]
 mod scope;
+mod since;
 
 use std::{
     net::SocketAddr,
@@ -19,6 +20,7 @@ use tower_ready_core::Instant;
 pub use self::io::TrackedIo;
 #[cfg(any(feature = "axum", feature = "hyper"))]
 pub use self::scope::{OnConnection, OnConnectionFuture};
+pub(crate) use self::since::Since;
 use crate::{Leftover, LeftoverKind, inner::lock};
 
 /// What is known of a connection. Only the task that serves it writes to the counts.
@@ -37,6 +39,8 @@ pub(crate) struct Connection {
     upgraded: AtomicBool,
     /// Whether it speaks HTTP/2, which has a way of its own to say goodbye.
     http2: AtomicBool,
+    /// Whether its next answer is to be the last.
+    retired: AtomicBool,
     in_flight: AtomicU32,
     /// What had been read when the last request ended.
     read_at_rest: AtomicU64,
@@ -84,6 +88,7 @@ impl Connection {
             opaque: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             http2: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             read_at_rest: AtomicU64::new(0),
             ended: AtomicU8::new(Ending::None as u8),
@@ -121,10 +126,11 @@ impl Connection {
         self.is_silent() || idle && !self.is_upgraded() && !self.blocked.load(Relaxed)
     }
 
-    /// Whether a request may be on its way: something was read since the last one ended.
+    /// Whether a request of HTTP/1 may be on its way: something was read since the last one ended.
     pub(crate) fn is_amid_a_head(&self) -> bool {
         self.is_told()
             && !self.is_upgraded()
+            && !self.http2.load(Relaxed)
             && self.in_flight.load(Relaxed) == 0
             && self.read.load(Relaxed) > self.read_at_rest.load(Relaxed)
     }
@@ -136,6 +142,26 @@ impl Connection {
             && !self.http2.load(Relaxed)
             && self.read_at_rest.load(Relaxed) > 0
             && !self.is_amid_a_head()
+    }
+
+    /// Says that somebody tells us of its requests from now on.
+    #[cfg(any(feature = "axum", feature = "hyper"))]
+    pub(crate) fn tell(&self) {
+        self.told.store(true, Relaxed);
+    }
+
+    /// Has its next answer of HTTP/1 be the last, or closes it now if it idles.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Relaxed);
+        if self.is_kept_alive() {
+            self.end(Ending::IfIdle);
+        }
+    }
+
+    #[cfg(feature = "hyper")]
+    pub(crate) fn is_http2(&self) -> bool {
+        self.http2.load(Relaxed)
     }
 
     /// Ends it: whoever reads from it or writes to it is told that it broke off.

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Boarded, Connection, current, current::Current};
+use crate::stamp::stamp;
 
 /// A service on one connection, which knows when nothing is in flight there.
 #[derive(Clone)]
@@ -21,7 +22,7 @@ pub struct OnConnection<S> {
 
 impl<S> OnConnection<S> {
     pub(crate) fn new(inner: S, connection: Arc<Connection>) -> Self {
-        connection.told.store(true, Relaxed);
+        connection.tell();
         Self { inner, connection }
     }
 }
@@ -44,11 +45,12 @@ where
         if request.version() == Version::HTTP_2 {
             self.connection.http2.store(true, Relaxed);
         }
+        let stampable = request.version() == Version::HTTP_11;
         let tunnels = request.method() == Method::CONNECT;
         let connection = Arc::clone(&self.connection);
         let mut current = Some(Current { connection, counted: false });
         let inner = current::on(&mut current, || self.inner.call(request));
-        OnConnectionFuture { inner, current, boarded, tunnels }
+        OnConnectionFuture { inner, current, boarded, tunnels, stampable }
     }
 }
 
@@ -61,6 +63,7 @@ pin_project! {
         current: Option<Current>,
         boarded: Boarded,
         tunnels: bool,
+        stampable: bool,
     }
 }
 
@@ -74,9 +77,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let inner = this.inner;
-        let answer = ready!(current::on(this.current, || inner.poll(cx)));
-        if let Ok(response) = &answer {
+        let mut answer = ready!(current::on(this.current, || inner.poll(cx)));
+        if let Ok(response) = &mut answer {
             let connection = &this.boarded.0;
+            if *this.stampable && connection.retired.load(Relaxed) {
+                stamp(response);
+            }
             let tunnel = *this.tunnels && response.status().is_success();
             let counted = this.current.as_ref().is_some_and(|current| current.counted);
             if tunnel || response.status() == StatusCode::SWITCHING_PROTOCOLS {

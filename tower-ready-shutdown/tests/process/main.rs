@@ -1,0 +1,11 @@
+//! The end of a process, seen from outside: real signals, real sockets, no clock that is paused.
+#![cfg(unix)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "processes speak through them")]
+
+mod child;
+mod frozen;
+mod handover;
+mod host;
+mod signals;
+mod stuck;
+mod wire;
