@@ -37,6 +37,11 @@ const METHODS: [(&str, Access); 6] = [
     ("/orders.v1.Orders/Panic", Access::Anyone),
 ];
 
+/// The methods, as paths.
+pub(crate) fn methods_by_path() -> impl Iterator<Item = &'static str> {
+    METHODS.into_iter().map(|(path, _)| path)
+}
+
 /// The policies of all methods over gRPC, where a path is a method.
 pub(crate) fn methods() -> Result<PolicyTable, ConfigError> {
     // Health, reflection, and what tonic answers with UNIMPLEMENTED.

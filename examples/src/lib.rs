@@ -10,12 +10,11 @@
 //! | `upstream/` | the layers around calls to another service |
 //! | `orders.rs` | the domain, which knows neither a host nor a layer |
 //! | `http/`, `grpc.rs` | what its routes and methods do, on any host |
+//! | `telemetry/` | the log, and where a collector is there, spans and metrics |
 //! | `host/` | axum, hyper and tonic: how each mounts the stack, starts and ends |
 //! | `flags/` | the settings, from flags and the environment |
 //! | `credentials/`, `mint.rs` | tokens and API keys to try it with |
 //! | `tour/` | a client that drives the service step by step |
-//!
-//! `observe.rs` and `leave.rs` stand in for the crates obs and shutdown, and go when those come.
 
 mod access;
 mod credentials;
@@ -23,14 +22,12 @@ mod flags;
 mod grpc;
 pub mod host;
 mod http;
-mod leave;
 mod listen;
-mod log;
 pub mod mint;
-mod observe;
 mod orders;
 mod slow;
 mod stack;
+mod telemetry;
 pub mod tour;
 mod upstream;
 

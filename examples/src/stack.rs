@@ -5,21 +5,34 @@
 //! connection, and all of them count as one.
 
 mod auth;
+mod buckets;
 mod limits;
 
 use std::time::Duration;
 
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_ready_auth::{Auth, AuthLayer};
+use tower_ready_core::Route;
 use tower_ready_deadline::{DeadlineLayer, Deadlines};
+use tower_ready_obs::{
+    GrpcMethods, Metrics, MetricsLayer, OpenTelemetry, RouteTable, Streams, TraceLayer, Tracing,
+};
 use tower_ready_problem::{DrainLayer, ProblemLayer, Problems};
-use tower_ready_ratelimit::{RateLimitLayer, RateLimiter};
+use tower_ready_ratelimit::{OnStoreError, RateLimitLayer, RateLimiter};
 use tower_ready_shed::{Bulkhead, ShedLayer};
+use tower_ready_shutdown::{
+    Lifecycle, ShutdownLayer,
+    health::{Check, Detail, Health, HealthLayer},
+};
 
 pub(crate) use self::auth::DevCredentials;
+use self::buckets::{Buckets, Shared};
 use crate::{
-    flags::{Refusal, StackFlags},
-    observe::ObserveLayer,
+    access,
+    flags::{LimitFlags, Refusal, StackFlags},
+    host::ScrapeLayer,
+    http::ROUTES,
+    proto::DESCRIPTORS,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -40,33 +53,61 @@ const LASTING: [&str; 7] = [
 /// The policies of all layers.
 #[derive(Clone, Debug)]
 pub(crate) struct Stack {
+    health: Health,
+    lifecycle: Lifecycle,
+    routes: RouteTable,
+    tracing: Tracing,
+    metrics: Metrics,
+    is_scraped_here: bool,
     problems: Problems,
     deadlines: Deadlines,
     slots: Bulkhead,
-    by_address: RateLimiter,
+    by_address: RateLimiter<Buckets>,
     auth: Auth,
-    by_principal: RateLimiter,
+    by_principal: RateLimiter<Buckets>,
 }
 
 /// The layers of every host, the outermost first.
 pub(crate) type Layers = (
+    HealthLayer,
+    ShutdownLayer,
     DrainLayer,
-    ObserveLayer,
+    TraceLayer,
+    MetricsLayer,
     ProblemLayer,
     DeadlineLayer,
     ShedLayer,
-    RateLimitLayer,
+    RateLimitLayer<Buckets>,
     AuthLayer,
-    RateLimitLayer,
+    RateLimitLayer<Buckets>,
 );
 
 /// The layers of an HTTP service: gRPC has a limit of its own for each message.
-pub(crate) type HttpLayers = (Layers, RequestBodyLimitLayer);
+pub(crate) type HttpLayers = (ScrapeLayer, Layers, RequestBodyLimitLayer);
 
 impl Stack {
     /// Makes every policy, and checks what it was told. What it was not told about callers, it makes
     /// up, and hands out.
-    pub(crate) fn new(flags: &StackFlags) -> Result<(Self, DevCredentials), Refusal> {
+    pub(crate) async fn new(
+        flags: &StackFlags,
+        lifecycle: &Lifecycle,
+        recorder: Option<OpenTelemetry>,
+    ) -> Result<(Self, DevCredentials), Refusal> {
+        let limits = &flags.limits;
+        let health = health(lifecycle, limits)?;
+
+        // Who is cut at the end is told by these names, and callers cannot make up more of them.
+        let routes = RouteTable::new(ROUTES.into_iter().chain(access::methods_by_path()));
+        let tracing = Tracing::builder()
+            .edge(flags.edge)
+            .route({
+                let routes = routes.clone();
+                move |head| routes.find(head.uri().path()).cloned()
+            })
+            .build()
+            .map_err(|error| Refusal::new("--edge", error))?;
+        let metrics = metrics(recorder)?;
+
         let problems = Problems::builder()
             .domain("orders.example")
             // Their pages too, to which the `type` of a problem leads.
@@ -88,21 +129,52 @@ impl Stack {
             .build()
             .map_err(|error| Refusal::new("--max-in-flight", error))?;
 
-        let client = limits::client(&flags.limits);
-        let by_address = limits::by_address(flags.limits.ip_quota, client.clone())?;
-        let by_principal = limits::by_principal(flags.limits.quota)?;
+        let client = limits::client(limits);
+        let shared = Shared::new(limits).await?;
+        let by_address = limits::by_address(limits.ip_quota, client.clone(), &shared)?;
+        let by_principal = limits::by_principal(limits.quota, &shared)?;
+        if let Some(store) = shared.redis {
+            // What this instance holds of its callers' units, others may have.
+            lifecycle.on_stop("leases", async move || store.drain().await);
+        }
         let (auth, dev) = auth::auth(&flags.auth, client)?;
-        Ok((Self { problems, deadlines, slots, by_address, auth, by_principal }, dev))
+        let lifecycle = lifecycle.clone();
+        let stack = Self {
+            health,
+            lifecycle,
+            routes,
+            tracing,
+            metrics,
+            is_scraped_here: true,
+            problems,
+            deadlines,
+            slots,
+            by_address,
+            auth,
+            by_principal,
+        };
+        Ok((stack, dev))
     }
 
     /// The layers of every host, the outermost first, and why each lies where it does.
     pub(crate) fn layers(&self) -> Layers {
+        let routes = self.routes.clone();
         (
+            // Outside of everything: a probe is neither counted nor limited nor asked for a token.
+            self.health.layer().detail(Detail::Names),
+            // Counts all that is work, to the ends of the bodies.
+            self.lifecycle.layer().describe(move |head| {
+                let route = routes.find(head.uri().path()).cloned();
+                route.unwrap_or(Route::from_static("unknown"))
+            }),
             // Outside of all that may answer before it has read an upload. A client that is still
             // sending would lose such an answer with its connection.
             DrainLayer::new().bytes(16 * MIB as u64).time(Duration::from_secs(2)),
-            // One id for all that follows, and a line for every answer as the caller gets it.
-            ObserveLayer,
+            // One id and one trace for all that follows, and a line for every answer as the caller
+            // got it.
+            self.tracing.layer(),
+            // Inside of it, so that what is counted shows a trace as its example.
+            self.metrics.layer(),
             // Below the id, which it writes into every problem; above all that may fail or refuse.
             self.problems.layer(),
             // Outside of all that may wait or work, so that its time counts.
@@ -121,12 +193,63 @@ impl Stack {
 
     /// The layers of an HTTP service.
     pub(crate) fn http_layers(&self) -> HttpLayers {
-        // Right outside of the handlers: only they read bodies.
-        (self.layers(), RequestBodyLimitLayer::new(MIB))
+        (
+            // A scrape is no request of a user: nothing counts it.
+            ScrapeLayer::new(self.is_scraped_here.then(|| self.metrics.scrape_service())),
+            self.layers(),
+            // Right outside of the handlers: only they read bodies.
+            RequestBodyLimitLayer::new(MIB),
+        )
+    }
+
+    /// The same stack, with metrics on another socket.
+    pub(crate) fn scraped_elsewhere(mut self, elsewhere: bool) -> Self {
+        self.is_scraped_here = !elsewhere;
+        self
+    }
+
+    /// How this instance is.
+    pub(crate) const fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// What is counted.
+    pub(crate) const fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// How this service speaks of its problems.
     pub(crate) const fn problems(&self) -> &Problems {
         &self.problems
     }
+}
+
+/// How this instance is: what it depends on, and where its life stands.
+fn health(lifecycle: &Lifecycle, flags: &LimitFlags) -> Result<Health, Refusal> {
+    let mut health = Health::builder().lifecycle(lifecycle).grpc_service("orders.v1.Orders");
+    if let Some(url) = &flags.redis {
+        let check = Check::redis("redis", url).every(Duration::from_secs(1));
+        // Limits go on without it, unless they were told to refuse then.
+        health = health.check(match flags.on_store_error {
+            OnStoreError::Deny => check.required(),
+            _ => check.degrading(),
+        });
+    }
+    health.build().map_err(|error| Refusal::new("--redis", error))
+}
+
+/// What is counted of requests and calls.
+fn metrics(recorder: Option<OpenTelemetry>) -> Result<Metrics, Refusal> {
+    let refuse = |error: &dyn std::fmt::Display| Refusal::new("metrics", error);
+    let methods = GrpcMethods::from_descriptor_set(DESCRIPTORS).map_err(|error| refuse(&error))?;
+    let metrics = Metrics::builder()
+        .routes(RouteTable::new(ROUTES))
+        .grpc(methods)
+        // A percentile of all requests is asked for, so streams are counted among them as well.
+        .streams(Streams::Both);
+    let metrics = match recorder {
+        Some(recorder) => metrics.recorder(recorder),
+        None => metrics,
+    };
+    metrics.build().map_err(|error| refuse(&error))
 }

@@ -15,7 +15,7 @@ pub(super) const ADMIN: Flag = Flag {
     name: "admin",
     value: "ADDR:PORT",
     default: None,
-    meaning: "a second socket, for operators: /problems, POST /drain",
+    meaning: "a second socket, for operators: /metrics, health in full, /problems, POST /drain",
 };
 
 pub(super) const JWKS: Flag = Flag {
@@ -58,6 +58,34 @@ pub(super) const AUTH_FAILURES: Flag = Flag {
     value: "N/DURATION",
     default: Some("60/1m"),
     meaning: "how often one address may fail to say who it is",
+};
+
+pub(super) const REDIS: Flag = Flag {
+    name: "redis",
+    value: "URL",
+    default: None,
+    meaning: "counts in this Redis, for all instances together; without it in memory",
+};
+
+pub(super) const LIMIT_MODE: Flag = Flag {
+    name: "limit-mode",
+    value: "exact|leased",
+    default: Some("exact"),
+    meaning: "with --redis: asks it about every request, or holds units of busy callers",
+};
+
+pub(super) const ON_STORE_ERROR: Flag = Flag {
+    name: "on-store-error",
+    value: "share|allow|deny",
+    default: Some("share"),
+    meaning: "with --redis: what holds while it cannot be asked; share is the quota by instances",
+};
+
+pub(super) const INSTANCES: Flag = Flag {
+    name: "instances",
+    value: "N",
+    default: None,
+    meaning: "with --redis: how many instances share; without it they are counted",
 };
 
 pub(super) const QUOTA: Flag = Flag {
@@ -121,6 +149,34 @@ pub(super) const MAX_IN_FLIGHT: Flag = Flag {
     value: "N",
     default: Some("512"),
     meaning: "how many requests are served at a time, to the ends of their bodies",
+};
+
+pub(super) const EDGE: Flag = Flag {
+    name: "edge",
+    value: "trusted|untrusted",
+    default: Some("trusted"),
+    meaning: "whether callers are believed about traces and request ids",
+};
+
+pub(super) const LAME_DUCK: Flag = Flag {
+    name: "lame-duck",
+    value: "DURATION",
+    default: Some("8s"),
+    meaning: "how long a server that leaves serves on, until everybody has noticed",
+};
+
+pub(super) const DRAIN: Flag = Flag {
+    name: "drain",
+    value: "DURATION",
+    default: Some("14s"),
+    meaning: "how long what is in flight may take after that",
+};
+
+pub(super) const OTLP: Flag = Flag {
+    name: "otlp",
+    value: "URL",
+    default: None,
+    meaning: "a collector of OTLP over HTTP, to which spans and metrics go",
 };
 
 pub(super) const LOG: Flag = Flag {

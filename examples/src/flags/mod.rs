@@ -12,7 +12,9 @@ mod source;
 mod stack;
 mod value;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
+
+use http::Uri;
 
 pub(crate) use self::{
     duration::duration,
@@ -20,7 +22,7 @@ pub(crate) use self::{
     source::{Flag, Source},
     stack::{AuthFlags, LimitFlags, StackFlags, TrustHeader, UpstreamFlags},
 };
-use crate::log::Format;
+use crate::telemetry::Format;
 
 /// What a server is told at its start.
 #[derive(Clone, Debug)]
@@ -28,6 +30,9 @@ pub(crate) struct Flags {
     pub(crate) listen: SocketAddr,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) stack: StackFlags,
+    pub(crate) lame_duck: Duration,
+    pub(crate) drain: Duration,
+    pub(crate) otlp: Option<Uri>,
     pub(crate) log: Format,
 }
 
@@ -38,6 +43,9 @@ impl Flags {
             listen: source.take(&known::listen(listen), value::address)?,
             admin: source.take_optional(&known::ADMIN, value::address)?,
             stack: StackFlags::take(source)?,
+            lame_duck: source.take(&known::LAME_DUCK, value::time)?,
+            drain: source.take(&known::DRAIN, value::time)?,
+            otlp: source.take_optional(&known::OTLP, value::base)?,
             log: source.take(&known::LOG, value::format)?,
         })
     }

@@ -1,7 +1,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use http::Uri;
-use tower_ready_ratelimit::Quota;
+use tower_ready_obs::Edge;
+use tower_ready_ratelimit::{OnStoreError, Quota};
 
 use super::{Refusal, Source, known, quota, value};
 
@@ -11,6 +12,7 @@ pub(crate) struct StackFlags {
     pub(crate) auth: AuthFlags,
     pub(crate) limits: LimitFlags,
     pub(crate) upstream: UpstreamFlags,
+    pub(crate) edge: Edge,
     pub(crate) timeout: Duration,
     pub(crate) max_in_flight: usize,
 }
@@ -33,6 +35,11 @@ pub(crate) struct LimitFlags {
     pub(crate) ip_quota: Quota,
     pub(crate) trust_proxy: Vec<String>,
     pub(crate) trust_header: TrustHeader,
+    /// All that follows says something only with this.
+    pub(crate) redis: Option<String>,
+    pub(crate) leased: bool,
+    pub(crate) on_store_error: OnStoreError,
+    pub(crate) instances: Option<u64>,
 }
 
 /// Whom the service calls.
@@ -68,12 +75,17 @@ impl StackFlags {
                     .take_optional(&known::TRUST_PROXY, value::ranges)?
                     .unwrap_or_default(),
                 trust_header: source.take(&known::TRUST_HEADER, value::header)?,
+                redis: source.take_optional(&known::REDIS, value::redis)?,
+                leased: source.take(&known::LIMIT_MODE, value::leased)?,
+                on_store_error: source.take(&known::ON_STORE_ERROR, value::on_store_error)?,
+                instances: source.take_optional(&known::INSTANCES, value::instances)?,
             },
             upstream: UpstreamFlags {
                 base: source.take_optional(&known::UPSTREAM, value::base)?,
                 timeout: source.take(&known::UPSTREAM_TIMEOUT, value::period)?,
                 breaker_open: source.take(&known::BREAKER_OPEN, value::period)?,
             },
+            edge: source.take(&known::EDGE, value::edge)?,
             timeout: source.take(&known::TIMEOUT, value::period)?,
             max_in_flight: source.take(&known::MAX_IN_FLIGHT, value::count)?,
         })

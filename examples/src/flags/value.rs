@@ -3,10 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::Uri;
-use tower_ready_ratelimit::key::Cidr;
+use tower_ready_obs::Edge;
+use tower_ready_ratelimit::{OnStoreError, key::Cidr};
 
 use super::{duration::duration, quota::count_in_period, stack::TrustHeader};
-use crate::log::Format;
+use crate::telemetry::Format;
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
@@ -17,6 +18,20 @@ pub(super) fn period(text: &str) -> Result<Duration, String> {
     duration(text).filter(|period| !period.is_zero()).ok_or_else(|| {
         format!("{text:?} is no time: write digits and ms, s, m, h or d, such as 10s")
     })
+}
+
+/// The same, or none at all: `0s`.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    let longest = Duration::from_secs(60 * 60);
+    duration(text).filter(|time| *time <= longest).ok_or_else(|| {
+        format!("{text:?} is no time up to an hour: write digits and ms, s or m, such as 8s")
+    })
+}
+
+pub(super) fn instances(text: &str) -> Result<u64, String> {
+    let count = count(text).ok().filter(|count| (1..=10_000).contains(count));
+    let count = count.and_then(|count| u64::try_from(count).ok());
+    count.ok_or_else(|| format!("{text:?} is no number of instances: write one such as 3"))
 }
 
 pub(super) fn count(text: &str) -> Result<usize, String> {
@@ -73,6 +88,39 @@ pub(super) fn base(text: &str) -> Result<Uri, String> {
         uri.scheme_str() == Some("http") && uri.authority().is_some() && uri.query().is_none()
     });
     uri.ok_or_else(|| format!("{text:?} is no base URL: write one such as http://127.0.0.1:8080"))
+}
+
+/// The URL has a password, perhaps, so it is not shown.
+pub(super) fn redis(text: &str) -> Result<String, String> {
+    match text.strip_prefix("redis://") {
+        Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
+        _ => Err("is no URL of a Redis: write one such as redis://127.0.0.1:6379/".to_owned()),
+    }
+}
+
+pub(super) fn leased(text: &str) -> Result<bool, String> {
+    match text {
+        "exact" => Ok(false),
+        "leased" => Ok(true),
+        _ => Err(format!("{text:?} is no mode: write exact or leased")),
+    }
+}
+
+pub(super) fn on_store_error(text: &str) -> Result<OnStoreError, String> {
+    match text {
+        "share" => Ok(OnStoreError::Share),
+        "allow" => Ok(OnStoreError::Allow),
+        "deny" => Ok(OnStoreError::Deny),
+        _ => Err(format!("{text:?} is no choice: write share, allow or deny")),
+    }
+}
+
+pub(super) fn edge(text: &str) -> Result<Edge, String> {
+    match text {
+        "trusted" => Ok(Edge::Trusted),
+        "untrusted" => Ok(Edge::Untrusted),
+        _ => Err(format!("{text:?} is no edge: write trusted or untrusted")),
+    }
 }
 
 pub(super) fn format(text: &str) -> Result<Format, String> {

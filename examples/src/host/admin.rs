@@ -7,22 +7,26 @@ use axum::{
 };
 use http::StatusCode;
 use tokio::net::TcpListener;
+use tower_ready_shutdown::health::Detail;
 
-use crate::http::App;
+use crate::{http::App, stack::Stack};
 
-/// Serves the admin routes until the end has begun, where a socket for them was asked for.
-pub(super) async fn serve(listener: Option<TcpListener>, app: App) {
-    let Some(listener) = listener else { return };
-    let leave = app.leave.clone();
-    let serving = axum::serve(listener, router(app)).with_graceful_shutdown(leave.begins());
-    if let Err(error) = serving.await {
+/// Serves the admin routes until the process ends, so that it can be watched to the last.
+pub(super) async fn serve(listener: TcpListener, stack: Stack, app: App) {
+    if let Err(error) = axum::serve(listener, router(&stack, app)).await {
         tracing::error!(%error, "the admin socket failed");
     }
 }
 
-fn router(app: App) -> Router {
+fn router(stack: &Stack, app: App) -> Router {
     let pages = get_service(app.problems.pages());
+    let health = stack.health();
     Router::new()
+        .route("/metrics", get_service(stack.metrics().scrape_service()))
+        // In full: the names of what we depend on, and the errors, are for operators alone.
+        .route("/livez", get_service(health.live().detail(Detail::Full)))
+        .route("/readyz", get_service(health.ready().detail(Detail::Full)))
+        .route("/startupz", get_service(health.startup().detail(Detail::Full)))
         .route("/problems", pages.clone())
         .route("/problems/{name}", pages)
         .route("/drain", post(drain))
@@ -31,7 +35,7 @@ fn router(app: App) -> Router {
 }
 
 async fn drain(State(app): State<App>) -> StatusCode {
-    tracing::info!("leaving: an operator asked for it");
-    app.leave.begin();
+    tracing::info!("an operator asks for the end");
+    app.lifecycle.drain();
     StatusCode::ACCEPTED
 }

@@ -6,7 +6,6 @@ use axum::{
     Json, Router,
     extract::{FromRequestParts, Path, Query, State},
     routing::{get, get_service, post},
-    serve::ListenerExt,
 };
 use http::{Response, request::Parts};
 use serde_json::Value;
@@ -23,20 +22,15 @@ use crate::{
 
 /// The binary `axum`.
 pub async fn main() -> ExitCode {
-    start::start("127.0.0.1:3000", super::curl, serve).await
+    start::start("axum", "127.0.0.1:3000", super::curl, serve).await
 }
 
 /// Serves until the end has begun and the last request is answered.
 pub(crate) async fn serve(listener: TcpListener, stack: Stack, app: App) {
-    let leave = app.leave.clone();
-    // Else a small answer may wait 40 ms for the acknowledgement of the one before.
-    let listener = listener.tap_io(|io| {
-        let _ = io.set_nodelay(true);
-    });
+    let lifecycle = app.lifecycle.clone();
     // The limit by address needs the address of the peer.
     let service = router(&stack, app).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(leave.begins());
-    if let Err(error) = serving.await {
+    if let Err(error) = lifecycle.serve_axum(listener, service).await {
         tracing::error!(%error, "the server failed");
     }
 }
@@ -87,7 +81,7 @@ async fn slow(Query(query): Query<SlowQuery>, asker: Asker) -> Response<Body> {
 }
 
 async fn events(State(app): State<App>) -> Response<Body> {
-    routes::events(&app.leave)
+    routes::events(&app.lifecycle)
 }
 
 async fn upstream(State(app): State<App>, head: Parts) -> Result<Response<Body>, Problem> {

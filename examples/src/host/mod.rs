@@ -4,12 +4,15 @@ mod admin;
 mod axum;
 mod hyper;
 mod router;
+mod scrape;
 mod start;
 mod tonic;
 mod web_socket;
 
 pub use self::{axum::main as axum, hyper::main as hyper, tonic::main as tonic};
-pub(crate) use self::{axum::serve as serve_axum, tonic::serve as serve_tonic};
+pub(crate) use self::{
+    axum::serve as serve_axum, scrape::ScrapeLayer, tonic::serve as serve_tonic,
+};
 
 use std::net::SocketAddr;
 

@@ -134,7 +134,7 @@ where
         "/fail" if is_get => routes::fail(query(&head.uri)?)?,
         "/panic" if is_get => routes::panics(),
         "/stream" if is_get => routes::stream(query(&head.uri)?),
-        "/events" if is_get => routes::events(&app.leave),
+        "/events" if is_get => routes::events(&app.lifecycle),
         "/echo" if is_post => routes::echo(body).await?,
         "/orders" | "/echo" => return Err(not_allowed("POST")),
         "/" | "/admin/report" | "/slow" | "/fail" | "/panic" | "/stream" | "/events" => {

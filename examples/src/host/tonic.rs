@@ -3,25 +3,20 @@
 use std::{net::SocketAddr, process::ExitCode};
 
 use tokio::net::TcpListener;
-use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
-use tonic::{server::NamedService, transport::Server};
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic::transport::Server;
 
 use super::start;
 use crate::{
     access,
     grpc::GrpcOrders,
     http::{App, BoxError},
-    leave::Leave,
     proto::{DESCRIPTORS, orders_server::OrdersServer},
     stack::{DevCredentials, Stack},
 };
 
-type Orders = OrdersServer<GrpcOrders>;
-
 /// The binary `tonic`.
 pub async fn main() -> ExitCode {
-    start::start("127.0.0.1:50051", grpcurl, serve).await
+    start::start("tonic", "127.0.0.1:50051", grpcurl, serve).await
 }
 
 /// Serves until the end has begun and the last call is answered.
@@ -32,42 +27,22 @@ pub(crate) async fn serve(listener: TcpListener, stack: Stack, app: App) {
 }
 
 async fn try_serve(listener: TcpListener, stack: &Stack, app: App) -> Result<(), BoxError> {
-    let leave = app.leave.clone();
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<Orders>().await;
+    let lifecycle = app.lifecycle.clone();
     let descriptors = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let router = Server::builder()
-        // What a method asks of its caller is said by its path, right outside of the methods.
+        // What a method asks of its caller is said by its path, right outside of the methods. Health
+        // is answered by the outermost layer of the stack.
         .layer((stack.layers(), access::methods()?.layer()))
         .add_service(OrdersServer::new(GrpcOrders(app)))
-        .add_service(health)
         // Clients ask for either version.
         .add_service(descriptors().build_v1()?)
         .add_service(descriptors().build_v1alpha()?);
-    let connections = TcpListenerStream::new(listener).map(|accepted| {
-        let stream = accepted?;
-        // Else a small answer may wait 40 ms for the acknowledgement of the one before.
-        let _ = stream.set_nodelay(true);
-        std::io::Result::Ok(stream)
-    });
-    let leaving = say_goodbye(leave.clone(), reporter);
-    let serving = router.serve_with_incoming_shutdown(connections, leave.begins());
-    Ok(tokio::join!(serving, leaving).0?)
-}
-
-/// Tells whoever watches our health that we leave, and ends their streams, which would keep their
-/// connections for ever.
-async fn say_goodbye(leave: Leave, mut reporter: HealthReporter) {
-    leave.begun().await;
-    for service in ["", Orders::NAME] {
-        let status = ServingStatus::NotServing;
-        reporter.set_service_status(service, status).await;
-        reporter.clear_service_status(service).await;
-    }
+    let connections = lifecycle.incoming(listener);
+    Ok(router.serve_with_incoming_shutdown(connections, lifecycle.graceful()).await?)
 }
 
 fn grpcurl(address: SocketAddr, dev: &DevCredentials) -> String {

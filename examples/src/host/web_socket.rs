@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use axum::{
     extract::{
@@ -8,8 +8,9 @@ use axum::{
     response::Response,
 };
 use tokio::time::timeout;
+use tower_ready_shutdown::Lifecycle;
 
-use crate::{http::App, leave::Leave};
+use crate::http::App;
 
 const MAX_MESSAGE: usize = 1024 * 1024;
 
@@ -18,19 +19,18 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// `GET /ws`: says back what it hears, until either side leaves.
 pub(super) async fn web_socket(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
-    // Once upgraded it is no connection of the server any more, which would not wait for it.
-    let work = app.leave.work();
-    upgrade.max_message_size(MAX_MESSAGE).on_upgrade(async move |socket| {
-        echo(socket, &app.leave).await;
-        drop(work);
-    })
+    upgrade
+        .max_message_size(MAX_MESSAGE)
+        .on_upgrade(async move |socket| echo(socket, &app.lifecycle).await)
 }
 
-async fn echo(mut socket: WebSocket, leave: &Leave) {
+async fn echo(mut socket: WebSocket, lifecycle: &Lifecycle) {
+    // Not before nobody is accepted any more, so that the client does not come back here.
+    let mut closing = pin!(lifecycle.closing());
     loop {
         let message = tokio::select! {
             message = socket.recv() => message,
-            () = leave.begun() => return say_goodbye(socket).await,
+            () = &mut closing => return say_goodbye(socket).await,
         };
         // Pings are answered for us, and so is a Close, after which there is nothing to hear.
         let Some(Ok(message)) = message else { return };

@@ -20,17 +20,35 @@ use serde_json::Value;
 use tower_ready_auth::Principal;
 use tower_ready_core::RequestId;
 use tower_ready_problem::{Problem, Problems};
+use tower_ready_shutdown::Lifecycle;
 
 pub(crate) use self::{
     streams::{StreamQuery, events, stream},
     upload::read,
 };
 use crate::{
-    leave::Leave,
     orders::{Asker, NewOrder, Orders},
     slow,
     upstream::Upstream,
 };
+
+/// The routes, by which metrics, traces and reports name a request.
+pub(crate) const ROUTES: [&str; 14] = [
+    "/",
+    "/orders",
+    "/orders/{id}",
+    "/admin/report",
+    "/slow",
+    "/fail",
+    "/panic",
+    "/stream",
+    "/events",
+    "/ws",
+    "/echo",
+    "/upstream/{*path}",
+    "/problems",
+    "/problems/{name}",
+];
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,7 +61,7 @@ pub(crate) struct App {
     pub(crate) orders: Arc<Orders>,
     pub(crate) problems: Problems,
     pub(crate) upstream: Option<Upstream>,
-    pub(crate) leave: Leave,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -57,8 +75,12 @@ pub(crate) struct FailQuery {
 }
 
 impl App {
-    pub(crate) fn new(problems: Problems, upstream: Option<Upstream>) -> Self {
-        Self { orders: Arc::default(), problems, upstream, leave: Leave::new() }
+    pub(crate) fn new(
+        problems: Problems,
+        upstream: Option<Upstream>,
+        lifecycle: Lifecycle,
+    ) -> Self {
+        Self { orders: Arc::default(), problems, upstream, lifecycle }
     }
 }
 

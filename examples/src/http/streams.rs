@@ -12,9 +12,9 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep_until},
 };
+use tower_ready_shutdown::Lifecycle;
 
 use super::{Body, BoxError, answer};
-use crate::leave::Leave;
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct StreamQuery {
@@ -48,14 +48,15 @@ pub(crate) fn stream(query: StreamQuery) -> Response<Body> {
 }
 
 /// `GET /events`
-pub(crate) fn events(leave: &Leave) -> Response<Body> {
+pub(crate) fn events(lifecycle: &Lifecycle) -> Response<Body> {
     let events = stream::unfold((1u64, Instant::now()), |(n, due)| async move {
         sleep_until(due).await;
         let event = Bytes::from(format!("id: {n}\ndata: {{\"event\":{n}}}\n\n"));
         Some((Ok(Frame::data(event)), (n + 1, due + Duration::from_secs(1))))
     });
-    // An end of its own, which the client sees as such; it connects again to an instance that stays.
-    let events = events.take_until(Box::pin(leave.begins()));
+    // An end of its own, which the client sees as such. Not before nobody is accepted any more, so
+    // that it does not come back here.
+    let events = events.take_until(Box::pin(lifecycle.closing()));
     let mut response = answer(StatusCode::OK, "text/event-stream", body(events));
     let no_cache = HeaderValue::from_static("no-cache");
     response.headers_mut().insert(CACHE_CONTROL, no_cache);

@@ -3,9 +3,10 @@
 use tower_ready_auth::Principal;
 use tower_ready_ratelimit::{
     Head, Policy, Quota, RateLimiter,
-    key::{Address, Found, KeyBuf},
+    key::{Address, Found, Key, KeyBuf},
 };
 
+use super::buckets::{Buckets, Shared};
 use crate::flags::{LimitFlags, Refusal, TrustHeader};
 
 /// Who the client is, behind the proxies that are trusted.
@@ -18,14 +19,32 @@ pub(super) fn client(flags: &LimitFlags) -> Address {
     }
 }
 
-pub(super) fn by_address(quota: Quota, client: Address) -> Result<RateLimiter, Refusal> {
-    let limiter = RateLimiter::builder().policy(Policy::new("address", quota).key(client));
-    limiter.build().map_err(|error| Refusal::new("--ip-quota", error))
+pub(super) fn by_address(
+    quota: Quota,
+    client: Address,
+    shared: &Shared,
+) -> Result<RateLimiter<Buckets>, Refusal> {
+    limiter("address", "--ip-quota", quota, client, shared)
 }
 
-pub(super) fn by_principal(quota: Quota) -> Result<RateLimiter, Refusal> {
-    let limiter = RateLimiter::builder().policy(Policy::new("principal", quota).key(principal));
-    limiter.build().map_err(|error| Refusal::new("--quota", error))
+pub(super) fn by_principal(quota: Quota, shared: &Shared) -> Result<RateLimiter<Buckets>, Refusal> {
+    limiter("principal", "--quota", quota, principal, shared)
+}
+
+fn limiter(
+    name: &'static str,
+    flag: &str,
+    quota: Quota,
+    key: impl Key,
+    shared: &Shared,
+) -> Result<RateLimiter<Buckets>, Refusal> {
+    let refuse = |error| Refusal::new(flag, error);
+    RateLimiter::builder()
+        .policy(Policy::new(name, quota).key(key).on_store_error(shared.on_error))
+        .secret(shared.secret())
+        .with_store(shared.buckets().map_err(refuse)?)
+        .build()
+        .map_err(refuse)
 }
 
 /// One bucket for each subject, by whichever of its tokens and keys. Who is nobody has the limit of

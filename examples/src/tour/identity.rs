@@ -22,7 +22,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     })
     .await;
 
-    show.step("A request id of the caller's", "observe", async {
+    show.step("A request id of the caller's", "obs", async {
         let call = Call::get("/nothing/here").watching(&ID).header("x-request-id", "tour-0001");
         let answer = on.send(call).await?;
         let line = on.log.line(&["access", "request_id=\"tour-0001\""]);
@@ -34,7 +34,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     })
     .await;
 
-    show.step("A request id that is none", "observe", async {
+    show.step("A request id that is none", "obs", async {
         let call = on.order_7()?.watching(&ID).header("x-request-id", "\"a b\", error=none");
         let answer = on.send(call).await?;
         let id = answer.header("x-request-id");

@@ -10,7 +10,7 @@ pub(super) async fn show(on: Stage, show: &mut Show) {
         "A stream and a subscription to events are open when the end begins.",
     );
 
-    show.step("An end while streams are open", "leave", async {
+    show.step("An end while streams are open", "shutdown", async {
         let stream = Call::get("/stream?chunks=5&every_ms=100");
         let events = Call::get("/events");
         let sent =
@@ -19,12 +19,12 @@ pub(super) async fn show(on: Stage, show: &mut Show) {
         // Both have answered with a head, and are not over.
         let stream = stream.open(on.http).await?.into_body();
         let events = events.open(on.http).await?.into_body();
-        on.app.leave.begin();
+        on.app.lifecycle.drain();
 
         let lines = stream.collect().await?.to_bytes();
         let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
         let events = events.collect().await;
-        on.serving.await?;
+        let report = on.serving.await?;
         let refused = TcpStream::connect(on.http).await.is_err();
         let seen = Seen {
             sent,
@@ -35,7 +35,8 @@ pub(super) async fn show(on: Stage, show: &mut Show) {
         Ok(seen
             .check("the stream is finished", lines == 5)
             .check("the events end and do not break", events.is_ok())
-            .check("then nobody listens", refused))
+            .check("then nobody listens", refused)
+            .check("and nothing was cut", report.is_clean()))
     })
     .await;
 }

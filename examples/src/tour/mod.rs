@@ -28,7 +28,6 @@ use std::{
 use tokio::time::timeout;
 
 use self::{page::Paint, show::Show, stage::Stage};
-use crate::leave::Signals;
 
 /// The README promises twenty seconds.
 const PATIENCE: Duration = Duration::from_secs(18);
@@ -58,12 +57,9 @@ pub async fn main() -> ExitCode {
         }
     }
     let mut show = if json { Show::json() } else { Show::text(Paint::new(is_colourful())) };
-    let Ok(mut signals) = Signals::hear() else {
-        return end("signals cannot be heard", &mut io::stderr(), 1);
-    };
     let over = tokio::select! {
         over = timeout(PATIENCE, walk(&mut show)) => over,
-        () = signals.next() => return end("stopped", &mut io::stderr(), INTERRUPTED),
+        Ok(()) = tokio::signal::ctrl_c() => return end("stopped", &mut io::stderr(), INTERRUPTED),
     };
     match over {
         Ok(Ok(())) => {}

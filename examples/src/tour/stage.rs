@@ -16,6 +16,7 @@ use tokio::{
 use tonic::{metadata::AsciiMetadataValue, transport::Channel};
 use tower_ready_core::RequestId;
 use tower_ready_ratelimit::Quota;
+use tower_ready_shutdown::{Lifecycle, Report, Timings};
 
 use super::{
     captured::Captured,
@@ -24,18 +25,21 @@ use super::{
 };
 use crate::{
     credentials::{AUDIENCE, Claims, ISSUER, Signer, dev_signer, in_seconds},
-    flags::{LimitFlags, Refusal, Source, StackFlags, TrustHeader},
+    flags::{Refusal, Source, StackFlags},
     host,
     http::App,
     listen::listen,
-    log::{self, Format},
     proto::orders_client::OrdersClient,
     stack::{DevCredentials, Stack},
+    telemetry::{self, Format},
     upstream::Upstream,
 };
 
 /// Few enough to be used up in a moment, and for so long that none comes back while we look.
 const QUOTA: Quota = Quota::new(5, Duration::from_secs(600));
+
+/// How long the servers serve on once their end has begun: longer than a step needs to look.
+const LAME_DUCK: Duration = Duration::from_millis(500);
 
 /// How long a token of the tour is good.
 const FIVE_MINUTES: i64 = 300;
@@ -53,7 +57,7 @@ pub(super) struct Stage {
     /// The API key that the servers printed, had they been started alone.
     pub(super) api_key: String,
     clients: AtomicU16,
-    pub(super) serving: JoinHandle<()>,
+    pub(super) serving: JoinHandle<Report>,
     // Its end is the end of the others, however the tour ends.
     _others: JoinSet<()>,
 }
@@ -62,9 +66,9 @@ impl Stage {
     /// Starts everything on free loopback ports.
     pub(super) async fn start() -> Result<Self, Fault> {
         let log = Captured::default();
-        log::start(Format::Text, log.clone());
-        let (stack, dev, upstream) = configure().map_err(|refusal| refusal.to_string())?;
-        let app = App::new(stack.problems().clone(), upstream);
+        telemetry::start(Format::Text, log.clone(), None);
+        let configured = configure().await;
+        let (stack, dev, app) = configured.map_err(|refusal| refusal.to_string())?;
 
         let (http_listener, http) = open()?;
         let (grpc_listener, grpc) = open()?;
@@ -73,10 +77,13 @@ impl Stage {
         let bare = Router::new().route("/orders.v1.Orders/Get", post(bare_429));
         let behind_ours = bare.clone().layer(stack.problems().layer());
 
-        let serving = host::serve_axum(http_listener, stack.clone(), app.clone());
-        let serving = tokio::spawn(serving);
+        let on_axum = host::serve_axum(http_listener, stack.clone(), app.clone());
+        let on_tonic = host::serve_tonic(grpc_listener, stack, app.clone());
+        let lifecycle = app.lifecycle.clone();
+        let serving = tokio::spawn(async move {
+            lifecycle.run(async { tokio::join!(on_axum, on_tonic).0 }).await
+        });
         let mut others = JoinSet::new();
-        others.spawn(host::serve_tonic(grpc_listener, stack, app.clone()));
         others.spawn(serve(plain_listener, bare));
         others.spawn(serve(mended_listener, behind_ours));
         Ok(Self {
@@ -171,20 +178,23 @@ impl Stage {
     }
 }
 
-fn configure() -> Result<(Stack, DevCredentials, Option<Upstream>), Refusal> {
+async fn configure() -> Result<(Stack, DevCredentials, App), Refusal> {
     let mut flags = StackFlags::take(&mut Source::new([], |_| None, &[])?)?;
-    flags.limits = LimitFlags {
-        quota: QUOTA,
-        ip_quota: QUOTA,
-        // The tour is the proxy that names clients: it has no other address than loopback's.
-        trust_proxy: vec!["127.0.0.0/8".to_owned()],
-        trust_header: TrustHeader::XForwardedFor,
-    };
+    flags.limits.quota = QUOTA;
+    flags.limits.ip_quota = QUOTA;
+    // The tour is the proxy that names clients: it has no other address than loopback's.
+    flags.limits.trust_proxy = vec!["127.0.0.0/8".to_owned()];
     flags.timeout = Duration::from_secs(1);
     flags.max_in_flight = 4;
-    let (stack, dev) = Stack::new(&flags)?;
-    let upstream = Upstream::new(&flags.upstream)?;
-    Ok((stack, dev, upstream))
+    // Nobody sends signals here: the tour itself begins the end.
+    let lifecycle = Lifecycle::builder()
+        .timings(Timings::new(LAME_DUCK, Duration::from_secs(3)))
+        .build()
+        .map_err(|error| Refusal::new("the tour", error))?;
+    let (stack, dev) = Stack::new(&flags, &lifecycle, None).await?;
+    let upstream = Upstream::new(&flags.upstream, stack.metrics())?;
+    let app = App::new(stack.problems().clone(), upstream, lifecycle);
+    Ok((stack, dev, app))
 }
 
 fn open() -> Result<(TcpListener, SocketAddr), Fault> {

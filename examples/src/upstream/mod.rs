@@ -1,7 +1,7 @@
 //! The client side: the stack of layers around calls to another service.
 //!
 //! Outside in: a deadline for the whole, what remains of the request that is being served; retries
-//! within a budget; a circuit for each authority; a timeout for each attempt; a pool of connections.
+//! within a budget; traces and metrics; a circuit for each authority; a timeout for each attempt; a pool of connections.
 
 mod wire;
 
@@ -17,6 +17,7 @@ use hyper_util::{
 use tower::{ServiceBuilder, ServiceExt, retry::budget::TpsBudget, util::BoxCloneSyncService};
 use tower_ready_breaker::{Backoff, Breaker, RetryPolicy, by_authority};
 use tower_ready_deadline::ClientDeadlines;
+use tower_ready_obs::{ClientTracing, Metrics};
 use tower_ready_problem::Problem;
 
 use crate::{
@@ -37,7 +38,7 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     /// A client, where there is somebody to call.
-    pub(crate) fn new(flags: &UpstreamFlags) -> Result<Option<Self>, Refusal> {
+    pub(crate) fn new(flags: &UpstreamFlags, metrics: &Metrics) -> Result<Option<Self>, Refusal> {
         let breaker = Breaker::builder("upstream")
             // Five in a row, or half of at least twenty in ten seconds, which is the default.
             .consecutive_failures(5)
@@ -51,6 +52,9 @@ impl Upstream {
         let refuse = |error| Refusal::new("--upstream-timeout", error);
         let whole = ClientDeadlines::builder().build().map_err(refuse)?;
         let attempt = ClientDeadlines::builder().attempt(flags.timeout).build().map_err(refuse)?;
+
+        let tracing = ClientTracing::builder().build();
+        let tracing = tracing.map_err(|error| Refusal::new("--upstream", error))?;
 
         // Of calls that were good in ten seconds a fifth may be made again, and two a second always:
         // without a budget an upstream that is down would get three times the load.
@@ -75,6 +79,9 @@ impl Upstream {
             .layer(whole.layer())
             // Around the breaker, so that an open circuit ends the attempts.
             .retry(again)
+            // Each attempt is a span of its own, and tells the upstream of our trace and request id.
+            .layer(tracing.layer())
+            .layer(metrics.client_layer())
             // Hears of every attempt, also of those that timed out.
             .layer(breaker.layer())
             // So that one that hangs leaves time for another.

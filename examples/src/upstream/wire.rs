@@ -10,15 +10,8 @@ use http::{
     request::Parts,
 };
 use http_body_util::Empty;
-use tower_ready_core::{Deadline, RequestId};
+use tower_ready_core::Deadline;
 use tower_ready_problem::Problem;
-
-/// What is passed on. No credentials: those were for us.
-const PASSED_ON: [HeaderName; 3] = [
-    RequestId::HEADER,
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-];
 
 /// What is between two neighbours, and ends here (RFC 9110 §7.6.1), and what speaks of limits that
 /// are not ours.
@@ -35,7 +28,8 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     HeaderName::from_static("ratelimit-policy"),
 ];
 
-/// The call for a request that is being served.
+/// The call for a request that is being served. It has no credentials: those were for us. Who it is
+/// for, and in which trace, the layers of the client know.
 pub(super) fn request(
     base: &Uri,
     path: &str,
@@ -51,11 +45,6 @@ pub(super) fn request(
     uri.path_and_query = Some(target.try_into().map_err(|_| bad())?);
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = Uri::from_parts(uri)?;
-    for name in PASSED_ON {
-        if let Some(value) = head.headers.get(&name) {
-            request.headers_mut().insert(name, value.clone());
-        }
-    }
     // What remains of our caller's time, from which the layers of the client take theirs.
     if let Some(deadline) = Deadline::of(&head.extensions) {
         request.extensions_mut().insert(deadline);

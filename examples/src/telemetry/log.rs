@@ -1,11 +1,15 @@
 //! The log on stderr.
 
-use std::{
-    io,
-    panic::{self, PanicHookInfo},
+use std::panic::{self, PanicHookInfo};
+
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, filter_fn},
+    fmt,
+    layer::SubscriberExt,
 };
 
-use tracing_subscriber::{Layer, filter::LevelFilter, fmt, layer::SubscriberExt};
+use super::Collector;
 
 /// The form of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +20,10 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Starts the log, and sends panics to it.
+/// Starts the log, and sends panics to it. Spans go to a collector too, if there is one.
 ///
 /// Without the hook a panic is several lines of no format, which a collector of JSON lines chokes on.
-pub(crate) fn start<W>(format: Format, writer: W)
+pub(crate) fn start<W>(format: Format, writer: W, collector: Option<&Collector>)
 where
     W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -28,15 +32,15 @@ where
         Format::Text => lines.boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),
     };
-    let subscriber = tracing_subscriber::registry().with(lines.with_filter(LevelFilter::INFO));
+    // The spans of requests and calls, not those of the libraries below.
+    let ours = |metadata: &tracing::Metadata<'_>| metadata.target().starts_with("tower_ready");
+    let spans = collector.map(|collector| {
+        tracing_opentelemetry::layer().with_tracer(collector.tracer()).with_filter(filter_fn(ours))
+    });
+    let subscriber = tracing_subscriber::registry().with(spans).with(lines).with(LevelFilter::INFO);
     // Only a second start in one process fails, and then there is a log.
     let _ = tracing::subscriber::set_global_default(subscriber);
     panic::set_hook(Box::new(panicked));
-}
-
-/// Starts the log on stderr.
-pub(crate) fn start_on_stderr(format: Format) {
-    start(format, io::stderr);
 }
 
 fn panicked(panic: &PanicHookInfo<'_>) {
