@@ -373,3 +373,30 @@ async fn a_store_begins_without_redis_and_finds_it_later() {
     }
     panic!("{:?}", store.stats());
 }
+
+#[tokio::test]
+async fn a_cluster_keeps_what_belongs_together_and_asks_apart_for_the_rest() {
+    let name = format!("tower-ready-{}.conf", std::process::id());
+    let redis = Redis::start_with(&["--cluster-enabled", "yes", "--cluster-config-file", &name]);
+    redis.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    while !redis.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let client = RedisClient::cluster([redis.url()]).unwrap();
+    let store = patient().connect(client).await.unwrap();
+    let (much, little) = (Quota::per_hour(100), Quota::per_hour(3));
+    let [one, other] = [1, 2].map(|number| Demand::new(key(number), &much));
+    let third = Demand::new(key(3), &little);
+    // Two buckets of one caller, and those of others.
+    let same = Demand::new(KeyHash::from_bits(one.key.to_bits() + 1), &little);
+    for left in [2, 1, 0] {
+        assert!(take(&store, &[one, same]).await.unwrap().0);
+        assert_eq!(store.peek(&same).await.unwrap().remaining(), left);
+        assert!(take(&store, &[third, other, one]).await.unwrap().0);
+    }
+    assert!(!take(&store, &[one, same]).await.unwrap().0);
+    assert!(!take(&store, &[third, other, one]).await.unwrap().0);
+    assert_eq!(store.peek(&one).await.unwrap().remaining(), 94, "nobody pays who is refused");
+    assert_eq!(store.peek(&other).await.unwrap().remaining(), 97);
+    let _ = std::fs::remove_file(std::env::temp_dir().join(name));
+}

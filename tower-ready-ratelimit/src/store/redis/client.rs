@@ -143,7 +143,7 @@ impl RedisClient {
         }
     }
 
-    /// Connects in the background, once at a time.
+    /// Connects in the background, once at a time, however often that takes.
     fn connect(&self) {
         if self.0.connects.swap(true, Relaxed) {
             return;
@@ -152,16 +152,20 @@ impl RedisClient {
             self.0.connects.store(false, Relaxed);
             return;
         };
-        let link = Arc::clone(&self.0);
+        let link = Arc::downgrade(&self.0);
         runtime.spawn(async move {
-            if let Ok(Ok(line)) = time::timeout(2 * CONNECT, link.to.connect()).await {
-                link.silent_since.store(0, Relaxed);
-                *link.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
-            } else {
-                // The next command tries again, but not all of them at once.
-                time::sleep(Duration::from_millis(100)).await;
+            let mut pause = Duration::from_millis(20);
+            while let Some(link) = link.upgrade() {
+                if let Ok(Ok(line)) = time::timeout(2 * CONNECT, link.to.connect()).await {
+                    link.silent_since.store(0, Relaxed);
+                    *link.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+                    link.connects.store(false, Relaxed);
+                    return;
+                }
+                drop(link);
+                time::sleep(pause).await;
+                pause = (2 * pause).min(CONNECT / 2);
             }
-            link.connects.store(false, Relaxed);
         });
     }
 }

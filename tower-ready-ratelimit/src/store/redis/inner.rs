@@ -152,7 +152,7 @@ impl<E: ScriptExecutor> Inner<E> {
     pub(super) fn terms(&self, quota: &Quota) -> Terms {
         let tolerance = quota.rate().tolerance.nanos;
         // A bucket fills a little meanwhile, and loses nothing by it.
-        let pause = Duration::from_nanos(tolerance / 64).min(Duration::from_millis(10));
+        let pause = Duration::from_nanos(tolerance / 50).min(Duration::from_millis(20));
         Terms { life: self.settings.life, pause }
     }
 

@@ -39,8 +39,6 @@ struct Desk<W> {
     rate: f64,
     /// There is little left in the bucket: nobody asks before this.
     not_before: Instant,
-    /// When the units of a refusal may be there.
-    full: Span,
 }
 
 /// A message to the bucket.
@@ -52,6 +50,7 @@ pub(super) struct Ask {
     pub(super) returned: u64,
     /// For callers that wait.
     pub(super) want: u64,
+    pub(super) callers: usize,
     /// To hold, if there is plenty.
     pub(super) ahead: u64,
     pub(super) at: Instant,
@@ -65,6 +64,18 @@ pub(super) struct Grant {
     pub(super) granted: u64,
     /// When the bucket is full at the earliest.
     pub(super) full: Span,
+}
+
+/// What an answer means for those who wait.
+#[derive(Debug)]
+pub(super) struct Outcome<W> {
+    /// The bucket gave them their units.
+    pub(super) served: Vec<W>,
+    /// Those were taken from what is held.
+    pub(super) held: Vec<W>,
+    pub(super) refused: Vec<W>,
+    /// Others wait, and another message has to be sent for them.
+    pub(super) again: bool,
 }
 
 /// How long leases last, and how fast is asked for them.
@@ -113,7 +124,6 @@ impl<W> Holder<W> {
                 asked: None,
                 rate: 0.0,
                 not_before: Instant::from_nanos(0),
-                full: Span::ZERO,
             }),
         }
     }
@@ -176,53 +186,58 @@ impl<W> Holder<W> {
         let want: u64 = desk.waiting.iter().map(|(units, _)| *units).sum();
         let aim = if give_back { 0 } else { desk.aim(terms) };
         let ahead = if aim < SMALLEST { 0 } else { aim.saturating_sub(held) };
-        Ask { sequence, held, returned, want, ahead, at: now }
+        Ask { sequence, held, returned, want, callers: desk.waiting.len(), ahead, at: now }
     }
 
-    /// The answer came, or none did. Returns those who were served and those who were not, and
-    /// whether others wait already, so that another message has to be sent.
+    /// The answer came, or none did. Says who is served by it and who is not, and whether others wait
+    /// for another message.
     pub(super) fn answered(
         &self,
+        now: Instant,
         ask: &Ask,
         grant: Option<&Grant>,
         terms: &Terms,
-    ) -> (Vec<W>, Vec<W>, bool) {
+    ) -> Outcome<W> {
         let mut desk = self.desk();
-        let mut served = Vec::new();
-        let mut refused = Vec::new();
+        let mut outcome =
+            Outcome { served: Vec::new(), held: Vec::new(), refused: Vec::new(), again: false };
         let mut left = grant.map_or(0, |grant| grant.granted);
-        let full = left >= ask.want;
-        let mut in_line = ask.want;
-        while let Some((units, _)) = desk.waiting.front() {
-            // Whoever came after the message was sent waits for the next one.
-            let Some(rest) = in_line.checked_sub(*units) else { break };
-            if in_line == 0 {
-                break;
-            }
-            in_line = rest;
+        let is_short = left < ask.want;
+        for _ in 0..ask.callers {
             let Some((units, waiter)) = desk.waiting.pop_front() else { break };
-            match left.checked_sub(units) {
+            match left.checked_sub(units).filter(|_| grant.is_some()) {
                 Some(rest) => {
                     left = rest;
-                    served.push(waiter);
+                    outcome.served.push(waiter);
                 }
-                None => refused.push(waiter),
+                None => outcome.refused.push(waiter),
             }
         }
         if let Some(grant) = grant {
             self.pot.renew(ask.at, ask.held, grant.kept, left, terms.belief());
             self.full.store(grant.full.nanos, Relaxed);
-            desk.full = grant.full;
             let aim = desk.aim(terms);
             let holds = self.pot.units();
-            let is_scarce = !full || (aim >= SMALLEST && holds < aim / 2);
+            let is_scarce = is_short || (aim >= SMALLEST && holds < aim / 2);
             desk.not_before = if is_scarce { ask.at + terms.pause } else { ask.at };
             self.low.store(if is_scarce { 0 } else { holds * 3 / 10 }, Relaxed);
+            // Whoever came meanwhile takes of what was brought. If there is little left in the
+            // bucket, the others do not ask for it one by one.
+            while let Some((units, waiter)) = desk.waiting.pop_front() {
+                if self.pot.take(now, units).is_some() {
+                    outcome.held.push(waiter);
+                } else if is_scarce && now < desk.not_before {
+                    outcome.refused.push(waiter);
+                } else {
+                    desk.waiting.push_front((units, waiter));
+                    break;
+                }
+            }
         }
-        let again = !desk.waiting.is_empty();
-        desk.in_flight = again;
-        self.asks.store(again, Relaxed);
-        (served, refused, again)
+        outcome.again = !desk.waiting.is_empty();
+        desk.in_flight = outcome.again;
+        self.asks.store(outcome.again, Relaxed);
+        outcome
     }
 
     /// Whether nobody has wanted anything since the last message, and nothing is held.
@@ -273,3 +288,7 @@ impl<W> Desk<W> {
         (aim as u64).min(Pot::MAX / 4)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "lease_tests.rs"]
+mod tests;

@@ -10,7 +10,7 @@ use super::{
     batch::Wish,
     holders::Entry,
     inner::{Answered, CallError, Inner},
-    lease::{Grant, Taken, Wanted},
+    lease::{Grant, Outcome, Taken, Wanted},
     scripts,
 };
 use crate::{
@@ -179,15 +179,15 @@ impl<E: ScriptExecutor> Inner<E> {
                 Err(CallError::Failed(error)) => Err(error),
                 Err(CallError::CrossSlot) => Err(StoreError::new("one key is in two places")),
             };
-            let (served, refused, again) =
-                entry.holder.answered(&ask, answer.as_ref().ok(), &terms);
+            let outcome = entry.holder.answered(Instant::now(), &ask, answer.as_ref().ok(), &terms);
+            let Outcome { served, held, refused, again } = outcome;
             match answer {
                 Ok(Grant { full, .. }) => {
                     self.shadow.note(now, entry.key, full);
                     if !refused.is_empty() {
                         self.denied.note(now, entry.key, full);
                     }
-                    for (waiters, enough) in [(served, true), (refused, false)] {
+                    for (waiters, enough) in [(served, true), (held, true), (refused, false)] {
                         for waiter in waiters {
                             let _ = waiter.send(Ok((ask.at, Reading { full, enough })));
                         }

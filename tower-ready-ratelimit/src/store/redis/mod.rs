@@ -96,6 +96,8 @@ mod holders;
 mod inner;
 mod lease;
 mod leased;
+#[cfg(test)]
+mod ledger;
 mod scripts;
 mod settings;
 mod share;
