@@ -4,10 +4,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Method, Response};
+use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tower_ready_core::{End, Guard, GuardedBody, GuardedFuture};
+use tower_ready_core::{GuardedBody, GuardedFuture};
+use tower_service::Service;
 
 use super::{current::Scope, exchange::Exchange};
 
@@ -58,32 +59,21 @@ pin_project! {
 
 impl<F> TraceFuture<F> {
     /// Calls the inner service, inside of the span.
-    #[inline]
-    pub(super) fn new(
-        method: &Method,
+    // Inlined for certain, since a request is some two hundred bytes, which every call would move.
+    #[inline(always)]
+    pub(super) fn call<S, Q>(
+        service: &mut S,
+        request: Request<Q>,
         mut scope: Scope,
         exchange: Exchange,
-        call: impl FnOnce() -> F,
-    ) -> Self {
+    ) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
         let entered = scope.enter();
-        let mut unwinding = OnUnwind(Some(exchange));
-        let future = call();
-        let exchange = unwinding.0.take().unwrap_or(Exchange::NONE);
-        let inner = GuardedFuture::new(method, future, exchange);
+        let inner = Some(GuardedFuture::call(service, request, exchange));
         drop(entered);
-        Self { inner: Some(inner), scope }
-    }
-}
-
-/// Tells of a panic before there was a future.
-struct OnUnwind(Option<Exchange>);
-
-impl Drop for OnUnwind {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(exchange) = self.0.take() {
-            exchange.end(End::Panicked);
-        }
+        Self { inner, scope }
     }
 }
 
@@ -155,7 +145,7 @@ where
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| self.left.clone(), Body::size_hint)
+        self.inner.as_ref().map_or_else(|| Clone::clone(&self.left), Body::size_hint)
     }
 }
 

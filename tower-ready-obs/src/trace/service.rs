@@ -61,13 +61,12 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
-        let method = request.method().clone();
         let passes_by = self.condition.as_ref().is_some_and(|holds| !holds(&Head::of(&request)));
         let (scope, exchange) = match passes_by {
             true => (Scope::default(), Exchange::NONE),
             false => self.tracing.0.receive(&mut request),
         };
-        TraceFuture::new(&method, scope, exchange, || self.inner.call(request))
+        TraceFuture::call(&mut self.inner, request, scope, exchange)
     }
 }
 

@@ -57,8 +57,7 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
-        let method = request.method().clone();
         let (scope, exchange) = self.tracing.0.send(&mut request);
-        TraceFuture::new(&method, scope, exchange, || self.inner.call(request))
+        TraceFuture::call(&mut self.inner, request, scope, exchange)
     }
 }
