@@ -5,6 +5,8 @@
 
 mod checks;
 mod grpcio;
+mod prometheus;
+mod rolling;
 mod server;
 mod tally;
 
@@ -19,11 +21,25 @@ struct Part {
     run: fn() -> Result<Tally, Stop>,
 }
 
-const PARTS: [Part; 1] = [Part {
-    name: "grpcio",
-    about: "what a Python gRPC client sees of a problem",
-    run: grpcio::run,
-}];
+const PARTS: [Part; 5] = [
+    Part { name: "grpcio", about: "what a Python gRPC client sees of a problem", run: grpcio::run },
+    Part {
+        name: "prometheus",
+        about: "what Prometheus' own tools make of our exposition",
+        run: prometheus::run,
+    },
+    Part { name: "nginx", about: "what rolling restarts behind nginx lose", run: rolling::nginx },
+    Part {
+        name: "haproxy",
+        about: "what rolling restarts behind haproxy lose",
+        run: rolling::haproxy,
+    },
+    Part {
+        name: "handover",
+        about: "what restarts lose that hand their socket over",
+        run: rolling::handover,
+    },
+];
 
 /// Why a part came to no result.
 enum Stop {
