@@ -51,6 +51,8 @@ pub enum ConfigErrorKind {
     Certificates,
     /// A caller of an introspection endpoint without a name of its own.
     NoClient,
+    /// No secret for webhooks, or one that is short or cannot be read.
+    WebhookSecret,
     /// An origin that is none.
     Origin,
     /// No runtime of tokio to work on.
@@ -172,6 +174,9 @@ impl ConfigErrorKind {
             Self::NoClient => {
                 "introspection: an issuer tells of tokens to those it knows alone: name this service \
                  with client(..)"
+            }
+            Self::WebhookSecret => {
+                "webhooks: a secret is missing, short or no base64: use 24 random bytes or more"
             }
             Self::Origin => {
                 "dpop: this is no origin: write what clients call, such as https://api.example.com"

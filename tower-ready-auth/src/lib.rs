@@ -110,6 +110,7 @@
 //! | `jwks-http` | no | `KeyUrl`: keys from URLs and OpenID discovery; `Introspection`; costs hyper's client, rustls, tokio |
 //! | `axum` | no | `Principal` as an extractor, axum's peer address; costs axum |
 //! | `tonic` | no | `Principal::of_call`, tonic's peer address; costs tonic with its server |
+//! | `streams` | no | `Expiry`: streams end when credentials do; costs tokio |
 //! | `redis` | no | `RedisRevocation`: revocations for all instances; costs redis-rs and tokio |
 //! | `jsonwebtoken` | no | `Key` from jsonwebtoken's keys; costs jsonwebtoken without a backend |
 
@@ -124,6 +125,8 @@ mod deferred;
 mod digest;
 mod error;
 mod event;
+#[cfg(feature = "streams")]
+mod expiry;
 #[cfg(any(feature = "axum", feature = "tonic"))]
 mod extract;
 mod forward;
@@ -147,7 +150,10 @@ mod throttle;
 mod time;
 pub mod types;
 mod watch;
+mod webhook;
 
+#[cfg(feature = "streams")]
+pub use self::expiry::{Ended, Expiry, ExpiryBody, ExpiryFuture, ExpiryLayer, ExpiryService};
 #[cfg(feature = "redis")]
 pub use self::revocation::{RedisRevocation, RedisRevocationBuilder};
 pub use self::{
@@ -170,6 +176,7 @@ pub use self::{
     reason::Reason,
     revocation::{Revocation, RevocationFile, RevocationList},
     service::AuthService,
+    webhook::{Webhook, WebhookError, Webhooks, WebhooksBuilder},
 };
 #[cfg(feature = "jwks-http")]
 pub use self::{

@@ -5,6 +5,8 @@ mod bound;
 mod claims;
 mod config;
 mod differential;
+#[cfg(feature = "streams")]
+mod expiry;
 #[cfg(any(feature = "axum", feature = "tonic"))]
 mod extract;
 mod hosts;
@@ -19,3 +21,4 @@ mod redis;
 mod secrets;
 mod support;
 mod tokens;
+mod webhook;
