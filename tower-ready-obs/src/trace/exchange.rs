@@ -1,6 +1,5 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use ::tracing::Span;
 use http::{Method, Response, StatusCode, Version, uri::PathAndQuery};
 use tower_ready_core::{
     End, Guard, Instant, LocalRejection, Protocol, RequestId, Route, RouteSlot, grpc::Code,
@@ -36,14 +35,13 @@ pub(crate) struct Exchange {
 pub(crate) struct Watched {
     pub(crate) side: Side,
     pub(crate) current: Current,
-    pub(crate) span: Span,
+    #[cfg(feature = "tracing-opentelemetry")]
+    pub(crate) exported: Option<super::otel::Exported>,
     pub(crate) log: Option<Logged>,
     pub(crate) method: Method,
     pub(crate) target: Option<PathAndQuery>,
-    pub(crate) scheme: &'static str,
     pub(crate) http_version: Version,
     pub(crate) protocol: Protocol,
-    pub(crate) peer: Option<Peer>,
     pub(crate) route: Option<Route>,
     pub(crate) slot: Option<RouteSlot>,
     pub(crate) begun: Instant,
@@ -59,14 +57,6 @@ pub(crate) struct Watched {
 pub(crate) struct Logged {
     pub(crate) log: Arc<AccessLog>,
     pub(crate) noted: Noted,
-}
-
-/// The server that is called.
-#[derive(Debug)]
-pub(crate) struct Peer {
-    pub(crate) scheme: &'static str,
-    pub(crate) address: String,
-    pub(crate) port: u16,
 }
 
 impl Exchange {
@@ -128,7 +118,9 @@ impl Watched {
             log.write(&self, noted, &outcome, total);
         }
         #[cfg(feature = "tracing-opentelemetry")]
-        super::otel::finish(&self.span, &self, &outcome);
+        if let Some(exported) = &self.exported {
+            exported.finish(&self, &outcome);
+        }
     }
 
     /// The path, without the query.

@@ -1,6 +1,7 @@
 //! The spans as those of OpenTelemetry.
 
 use ::tracing::Span;
+use http::Uri;
 use opentelemetry::{
     Context, KeyValue,
     trace::{Status, TraceContextExt},
@@ -71,73 +72,101 @@ fn remote(context: &TraceContext) -> Context {
     Context::new().with_remote_span_context(context.to_opentelemetry())
 }
 
-/// Says what became of it, in the words of the semantic conventions.
-pub(super) fn finish(span: &Span, watched: &Watched, outcome: &Outcome) {
-    if span.is_none() {
-        return;
-    }
-    let context = span.context();
-    let span = context.span();
-    if !span.is_recording() {
-        return;
-    }
-    span.update_name(watched.name(outcome));
-    span.set_attributes(attributes(watched, outcome));
-    if outcome.is_failure {
-        // The reason is in the attributes, where it is from a closed set.
-        span.set_status(Status::error(""));
-    }
+/// A span that is exported, and what only its attributes need.
+pub(crate) struct Exported {
+    span: Span,
+    scheme: &'static str,
+    peer: Option<Peer>,
 }
 
-fn attributes(watched: &Watched, outcome: &Outcome) -> Vec<KeyValue> {
-    let mut attributes = Vec::with_capacity(12);
-    let mut add = |key: &'static str, value: opentelemetry::Value| {
-        attributes.push(KeyValue::new(key, value));
-    };
-    if watched.protocol.is_grpc() {
-        add("rpc.system.name", "grpc".into());
-        add("rpc.method", watched.rpc_method(outcome).into());
-        if let Some(code) = outcome.code {
-            add("rpc.response.status_code", code.name().into());
+/// The server that is called.
+struct Peer {
+    address: String,
+    port: u16,
+}
+
+impl Exported {
+    /// Of a span, if it is there.
+    pub(super) fn of(span: &Span, uri: &Uri, side: Side) -> Option<Self> {
+        if span.is_none() {
+            return None;
         }
-    } else {
-        let method = known_method(&watched.method);
-        add("http.request.method", method.unwrap_or("_OTHER").to_owned().into());
-        if method.is_none() {
-            let original = bounded_path(watched.method.as_str()).into_owned();
-            add("http.request.method_original", original.into());
+        let (scheme, port) = match uri.scheme_str() {
+            Some("https") => ("https", 443),
+            _ => ("http", 80),
+        };
+        let peer = uri
+            .host()
+            .filter(|_| side == Side::Client)
+            .map(|host| Peer { address: host.to_owned(), port: uri.port_u16().unwrap_or(port) });
+        Some(Self { span: span.clone(), scheme, peer })
+    }
+
+    /// Says what became of it, in the words of the semantic conventions.
+    pub(super) fn finish(&self, watched: &Watched, outcome: &Outcome) {
+        let context = self.span.context();
+        let span = context.span();
+        if !span.is_recording() {
+            return;
         }
-        if let Some(status) = watched.status {
-            add("http.response.status_code", i64::from(status.as_u16()).into());
-        }
-        if let Some(route) = watched.route() {
-            add("http.route", route.as_str().to_owned().into());
+        span.update_name(watched.name(outcome));
+        span.set_attributes(self.attributes(watched, outcome));
+        if outcome.is_failure {
+            // The reason is in the attributes, where it is from a closed set.
+            span.set_status(Status::error(""));
         }
     }
-    if let Some(version) = watched.version() {
-        add("network.protocol.version", version.into());
-    }
-    if let Some(error_type) = &outcome.error_type {
-        add("error.type", error_type.clone().into());
-    }
-    if let Some(rejection) = watched.rejection {
-        add("tower_ready.layer", rejection.by().into());
-        add("tower_ready.rejection", rejection.kind().into());
-    }
-    match &watched.peer {
-        Some(peer) => {
-            add("server.address", peer.address.clone().into());
-            add("server.port", i64::from(peer.port).into());
-            if !watched.protocol.is_grpc() {
-                let path = bounded_path(watched.path());
-                let (scheme, address, port) = (peer.scheme, &peer.address, peer.port);
-                add("url.full", format!("{scheme}://{address}:{port}{path}").into());
+
+    fn attributes(&self, watched: &Watched, outcome: &Outcome) -> Vec<KeyValue> {
+        let mut attributes = Vec::with_capacity(12);
+        let mut add = |key: &'static str, value: opentelemetry::Value| {
+            attributes.push(KeyValue::new(key, value));
+        };
+        if watched.protocol.is_grpc() {
+            add("rpc.system.name", "grpc".into());
+            add("rpc.method", watched.rpc_method(outcome).into());
+            if let Some(code) = outcome.code {
+                add("rpc.response.status_code", code.name().into());
+            }
+        } else {
+            let method = known_method(&watched.method);
+            add("http.request.method", method.unwrap_or("_OTHER").to_owned().into());
+            if method.is_none() {
+                let original = bounded_path(watched.method.as_str()).into_owned();
+                add("http.request.method_original", original.into());
+            }
+            if let Some(status) = watched.status {
+                add("http.response.status_code", i64::from(status.as_u16()).into());
+            }
+            if let Some(route) = watched.route() {
+                add("http.route", route.as_str().to_owned().into());
             }
         }
-        None => {
-            add("url.scheme", watched.scheme.into());
-            add("url.path", bounded_path(watched.path()).into_owned().into());
+        if let Some(version) = watched.version() {
+            add("network.protocol.version", version.into());
         }
+        if let Some(error_type) = &outcome.error_type {
+            add("error.type", error_type.clone().into());
+        }
+        if let Some(rejection) = watched.rejection {
+            add("tower_ready.layer", rejection.by().into());
+            add("tower_ready.rejection", rejection.kind().into());
+        }
+        match &self.peer {
+            Some(peer) => {
+                add("server.address", peer.address.clone().into());
+                add("server.port", i64::from(peer.port).into());
+                if !watched.protocol.is_grpc() {
+                    let path = bounded_path(watched.path());
+                    let (scheme, Peer { address, port }) = (self.scheme, peer);
+                    add("url.full", format!("{scheme}://{address}:{port}{path}").into());
+                }
+            }
+            None => {
+                add("url.scheme", self.scheme.into());
+                add("url.path", bounded_path(watched.path()).into_owned().into());
+            }
+        }
+        attributes
     }
-    attributes
 }

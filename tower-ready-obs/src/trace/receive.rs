@@ -119,7 +119,12 @@ impl Policy {
         claimed: Option<RequestId>,
     ) -> Option<Box<Watched>> {
         let log = self.log.as_ref().filter(|log| log.is_heard());
-        let is_exported = cfg!(feature = "tracing-opentelemetry") && !span.is_none();
+        #[cfg(feature = "tracing-opentelemetry")]
+        let exported = otel::Exported::of(span, request.uri(), Side::Server);
+        #[cfg(feature = "tracing-opentelemetry")]
+        let is_exported = exported.is_some();
+        #[cfg(not(feature = "tracing-opentelemetry"))]
+        let (is_exported, _) = (false, span);
         if log.is_none() && !is_exported {
             return None;
         }
@@ -136,17 +141,13 @@ impl Policy {
         Some(Box::new(Watched {
             side: Side::Server,
             current: current.clone(),
-            span: span.clone(),
+            #[cfg(feature = "tracing-opentelemetry")]
+            exported,
             log,
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
-            scheme: match request.uri().scheme_str() {
-                Some("https") => "https",
-                _ => "http",
-            },
             http_version: request.version(),
             protocol,
-            peer: None,
             route,
             slot,
             begun: Instant::now(),

@@ -1,17 +1,22 @@
 //! What happens to a call before it is made.
 
 use ::tracing::Span;
-use http::{HeaderValue, Request, Uri};
-use tower_ready_core::{Head, Instant, Protocol, RequestId};
+use http::{HeaderValue, Request};
+use tower_ready_core::{Head, RequestId};
+#[cfg(feature = "tracing-opentelemetry")]
+use tower_ready_core::{Instant, Protocol};
 
 use super::policy::Policy;
 #[cfg(feature = "tracing-opentelemetry")]
-use crate::trace::otel;
+use crate::trace::{
+    exchange::{Side, Watched},
+    otel,
+};
 use crate::{
     TraceContext,
     trace::{
-        current::{Current, Ids, Scope, current},
-        exchange::{Exchange, Peer, Side, Watched},
+        current::{Current, Scope, current},
+        exchange::Exchange,
         inbound::{BAGGAGE, Inbound},
         mint,
         receive::replace,
@@ -57,7 +62,10 @@ impl Policy {
         if let Some(baggage) = baggage {
             headers.insert(BAGGAGE, baggage);
         }
+        #[cfg(feature = "tracing-opentelemetry")]
         let watched = watch(request, &span, own, request_id);
+        #[cfg(not(feature = "tracing-opentelemetry"))]
+        let watched = None;
         (Scope::new(None, span), Exchange { answer_to: None, watched })
     }
 
@@ -87,31 +95,23 @@ impl Policy {
 }
 
 /// Follows the call, if it is exported.
+#[cfg(feature = "tracing-opentelemetry")]
 fn watch<Q>(
     request: &Request<Q>,
     span: &Span,
     context: TraceContext,
     request_id: Option<HeaderValue>,
 ) -> Option<Box<Watched>> {
-    if !cfg!(feature = "tracing-opentelemetry") || span.is_none() {
-        return None;
-    }
-    let uri = request.uri();
+    let exported = otel::Exported::of(span, request.uri(), Side::Client)?;
     Some(Box::new(Watched {
         side: Side::Client,
-        current: Current::new(Ids { context, request_id, baggage: None }),
-        span: span.clone(),
+        current: Current::new(crate::trace::current::Ids { context, request_id, baggage: None }),
+        exported: Some(exported),
         log: None,
         method: request.method().clone(),
-        target: uri.path_and_query().cloned(),
-        scheme: scheme(uri),
+        target: request.uri().path_and_query().cloned(),
         http_version: request.version(),
         protocol: Protocol::of(request),
-        peer: uri.host().map(|host| Peer {
-            scheme: scheme(uri),
-            address: host.to_owned(),
-            port: uri.port_u16().unwrap_or_else(|| if scheme(uri) == "https" { 443 } else { 80 }),
-        }),
         route: None,
         slot: None,
         begun: Instant::now(),
@@ -121,11 +121,4 @@ fn watch<Q>(
         code: None,
         rejection: None,
     }))
-}
-
-fn scheme(uri: &Uri) -> &'static str {
-    match uri.scheme_str() {
-        Some("https") => "https",
-        _ => "http",
-    }
 }
