@@ -87,7 +87,7 @@
 //! | gRPC-Web | the same as headers | its frame of trailers |
 //! | Connect | `deadline_exceeded`, with 504 | for streams, its last message |
 //!
-//! An upload that stalls is answered with 408, the problem `upload-stalled`, or over gRPC with
+//! An upload that stalls is answered with 408, the problem [`upload-stalled`](UPLOAD_STALLED), or over gRPC with
 //! `DEADLINE_EXCEEDED`.
 //!
 //! Answers to work that was not begun carry the mark of a [local
@@ -163,7 +163,7 @@ pub use self::{
     run::{DeadlineExt, Expired, Run},
     service::DeadlineService,
     stats::Stats,
-    upload::{UploadBody, UploadFuture, UploadLayer, UploadService},
+    upload::{UPLOAD_STALLED, UploadBody, UploadFuture, UploadLayer, UploadService},
 };
 
 #[cfg(doctest)]

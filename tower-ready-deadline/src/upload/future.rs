@@ -13,7 +13,7 @@ use tower_ready_problem::{Caller, Problem, ProblemType, grpc::Code};
 use super::stall::Stall;
 
 /// 408 (RFC 9110 §15.5.9) and `DEADLINE_EXCEEDED`: it was the caller that took too long.
-static STALLED: ProblemType = ProblemType::new(
+pub static UPLOAD_STALLED: ProblemType = ProblemType::new(
     "upload-stalled",
     StatusCode::REQUEST_TIMEOUT,
     "The request took too long to arrive",
@@ -51,7 +51,7 @@ where
         Poll::Ready(match this.watched {
             // Whatever the handler made of it, the caller is to hear what it was.
             Some((caller, stall)) if stall.has_stalled() => {
-                Ok(Problem::new(&STALLED).answer(caller).map(AnswerBody::full))
+                Ok(Problem::new(&UPLOAD_STALLED).answer(caller).map(AnswerBody::full))
             }
             _ => answer.map(|response| response.map(AnswerBody::inner)),
         })

@@ -7,5 +7,8 @@ mod service;
 mod stall;
 
 pub use self::{
-    body::UploadBody, future::UploadFuture, layer::UploadLayer, service::UploadService,
+    body::UploadBody,
+    future::{UPLOAD_STALLED, UploadFuture},
+    layer::UploadLayer,
+    service::UploadService,
 };
