@@ -18,6 +18,7 @@ mod keys;
 mod layer;
 #[cfg(feature = "redis")]
 mod redis;
+mod routes;
 mod secrets;
 mod support;
 mod tokens;

@@ -218,6 +218,41 @@ fn signatures_of_the_wrong_make_are_refused() {
     }
 }
 
+/// With an exponent of 3, a cube root is a signature for whoever does not look at all of the padding.
+#[test]
+fn pkcs1_forgery() {
+    let modulus = "x6VNyhglMLsdbRMs3tYjey7ZHj9yH8sZcRdElNZJPJ1cNGC-MSAeaf7aoO7ouZl_XHwpmf2v5ZMlPNZU\
+        r0361xQnoK6z_ukjL4ryIR-e5JHFsQvstVY7_B5vk0J-y8j-KVXlzY5G3I7Ut8J2TSpaTXZ3BvhdhpAC\
+        Sta9o0Ab6cjLzMk19s0fYSJq4VM4rho0AE0zug0kasBMgbG68j47-e71958rSTSvh_VSC2m5Sw2YLoW7\
+        VbZyqHJjes10Zvy2Dg6P8YRjsOSyuilwNHTwZKxo9wD1sCs9xmb0W96qLMrtzStRV0EOTe5K8rNPQwoH\
+        NEfeY2wOgGyVe6aE1kMfWw";
+    let token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtYWxsb3J5In0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+        AAAAAAAAAAAAAAAAAAAAAMsv9SnrceQVYPXZ1IPUWQHWRdtN4JvLvY649x6oleGJ21TjfQM2IPeQk6Ao\
+        y2jDvKPMt2Mu_FgD5JaEHoh36e6MxuVbl8TP_P2R-rL6sOiL9ZbnQMA";
+    let keys = key_set(&[json!({"kty": "RSA", "n": modulus, "e": "Aw"})]);
+    let error = verify_compact(&keys, token.as_bytes()).unwrap_err();
+    assert_eq!(error.reason(), Reason::BadSignature);
+}
+
+/// Points of small order make signatures that fit every message, if the key is one.
+#[test]
+fn ed25519_small_order() {
+    let token = ED.of("alice", "a");
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    for low in [0_u8, 1, 0xec, 0xed, 0xee] {
+        let mut signature = [0; 64];
+        signature[0] = low;
+        if low > 1 {
+            signature[1..31].fill(0xff);
+            signature[31] = 0x7f;
+        }
+        let forged = format!("{signed}.{}", b64(signature));
+        assert_eq!(reason(&verifier(&ED), forged), Reason::BadSignature);
+    }
+}
+
 #[test]
 fn a_key_id_only_names_a_key() {
     let keys = key_set(&[EC.jwk(Some("a")), Signer::ec("P-256").jwk(Some("b"))]);
