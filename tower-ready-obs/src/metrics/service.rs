@@ -1,11 +1,11 @@
 use std::{
-    fmt, mem,
+    fmt,
     task::{Context, Poll},
 };
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
-use tower_ready_core::{End, Guard, GuardedBody, GuardedFuture, Head};
+use tower_ready_core::{GuardedBody, GuardedFuture, Head};
 use tower_service::Service;
 
 use super::{Metrics, Recording, layer::Condition};
@@ -76,27 +76,7 @@ where
             true => Recording::start(self.metrics.lane(), self.is_client, &mut request),
             false => Recording::nothing(),
         };
-        // All that is asked of the method later is whether it is this one.
-        let method = if request.method() == Method::HEAD { Method::HEAD } else { Method::GET };
-        let mut calling = Calling(recording);
-        let future = self.inner.call(request);
-        GuardedFuture::new(&method, future, calling.take())
-    }
-}
-
-/// A call that has begun. One that panics has no future that could tell.
-struct Calling(Recording);
-
-impl Calling {
-    fn take(&mut self) -> Recording {
-        mem::replace(&mut self.0, Recording::nothing())
-    }
-}
-
-impl Drop for Calling {
-    #[inline]
-    fn drop(&mut self) {
-        self.take().end(End::Panicked);
+        GuardedFuture::call(&mut self.inner, request, recording)
     }
 }
 
