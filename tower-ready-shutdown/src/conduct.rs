@@ -128,8 +128,11 @@ impl End<'_> {
 
     /// Whether hosts lose no request that is on its way if they close what is idle.
     fn may_shut(&self, connections: &[Arc<Connection>]) -> bool {
-        let listens = self.inner.listeners.load(Ordering::SeqCst) > 0;
-        !listens && !connections.iter().any(|connection| connection.is_amid_a_head())
+        for connection in connections {
+            connection.ask();
+        }
+        self.inner.listeners.load(Ordering::SeqCst) == 0
+            && connections.iter().all(|connection| connection.may_be_closed())
     }
 
     /// Closes those that nobody else will: those that are silent since they came, and those that a
@@ -140,7 +143,10 @@ impl End<'_> {
         let straggler = self.inner.timings.straggler;
         for (connection, age) in idle.look(connections, now, |one| one.is_idle(nothing)) {
             if connection.is_silent() || connection.is_kept_alive() {
-                connection.end(Ending::IfIdle);
+                // It may have come from the queue just now.
+                if connection.age() >= self.inner.timings.linger {
+                    connection.end(Ending::IfIdle);
+                }
             } else if age >= straggler {
                 connection.end(Ending::Now);
             }

@@ -20,8 +20,16 @@ pub struct TrackedIo<T> {
     seat: Seat,
     /// Who is woken when the lifecycle ends it. Kept here too, to be told again only when changed.
     waker: Option<Waker>,
+    means: Means<T>,
+}
+
+/// What only the kernel can do with a connection.
+pub(crate) struct Means<T> {
     /// Makes the peer see a break instead of an end.
-    reset: fn(&T),
+    pub(crate) reset: fn(&T),
+    /// Whether something has arrived that nobody has read. What the runtime knows of that may be
+    /// old.
+    pub(crate) has_bytes: fn(&T) -> bool,
 }
 
 struct Seat {
@@ -35,10 +43,10 @@ impl<T> TrackedIo<T> {
         io: T,
         lifecycle: Lifecycle,
         connection: Arc<Connection>,
-        reset: fn(&T),
+        means: Means<T>,
     ) -> Self {
         let place = Some(lifecycle.0.connections.join(Arc::clone(&connection)));
-        Self { io, seat: Seat { connection, lifecycle, place }, waker: None, reset }
+        Self { io, seat: Seat { connection, lifecycle, place }, waker: None, means }
     }
 
     /// The connection itself.
@@ -73,7 +81,7 @@ impl<T> TrackedIo<T> {
     fn broken(&self) -> io::Error {
         if self.seat.connection.in_flight.load(Relaxed) > 0 || self.seat.connection.is_upgraded() {
             // Else a body without a length would look whole.
-            (self.reset)(&self.io);
+            (self.means.reset)(&self.io);
         }
         io::Error::new(io::ErrorKind::ConnectionAborted, "the process ends")
     }
@@ -110,12 +118,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for TrackedIo<T> {
             if connection.ended.load(Relaxed) == idle {
                 let _ = connection.ended.compare_exchange(idle, none, SeqCst, Relaxed);
             }
-        } else if polled.is_pending()
-            && connection.ended.load(Relaxed) == Ending::IfIdle as u8
-            && connection.is_idle(false)
+            connection.has_looked();
+        } else if polled.is_pending() && connection.is_asked() && !(self.means.has_bytes)(&self.io)
         {
-            // What a client sees of an idle connection that its server closes.
-            return Poll::Ready(Ok(()));
+            connection.has_looked();
+            if connection.ended.load(Relaxed) == Ending::IfIdle as u8 && connection.is_idle(false) {
+                // What a client sees of an idle connection that its server closes.
+                return Poll::Ready(Ok(()));
+            }
         }
         polled
     }

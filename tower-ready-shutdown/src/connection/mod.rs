@@ -13,10 +13,12 @@ use std::{
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
     },
     task::Waker,
+    time::Duration,
 };
 
 use tower_ready_core::Instant;
 
+pub(crate) use self::io::Means;
 pub use self::io::TrackedIo;
 #[cfg(any(feature = "axum", feature = "hyper"))]
 pub use self::scope::{OnConnection, OnConnectionFuture};
@@ -46,6 +48,8 @@ pub(crate) struct Connection {
     read_at_rest: AtomicU64,
     /// An [`Ending`].
     ended: AtomicU8,
+    /// A [`Look`].
+    look: AtomicU8,
     waker: Mutex<Option<Waker>>,
     /// How we know that nothing is in flight on it, when nobody tells.
     known: Known,
@@ -72,6 +76,15 @@ pub(crate) enum Ending {
     Now,
 }
 
+/// Whether whoever serves a connection has looked, at our wish, if a request has arrived on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Look {
+    NotAsked,
+    Asked,
+    Looked,
+}
+
 /// A request on board of a connection.
 #[derive(Debug)]
 pub(crate) struct Boarded(Arc<Connection>);
@@ -92,6 +105,7 @@ impl Connection {
             in_flight: AtomicU32::new(0),
             read_at_rest: AtomicU64::new(0),
             ended: AtomicU8::new(Ending::None as u8),
+            look: AtomicU8::new(Look::NotAsked as u8),
             waker: Mutex::new(None),
             known,
         })
@@ -105,6 +119,10 @@ impl Connection {
     /// Nothing was ever read from it.
     pub(crate) fn is_silent(&self) -> bool {
         self.read.load(Relaxed) == 0
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        Instant::now().since(self.opened)
     }
 
     pub(crate) fn is_upgraded(&self) -> bool {
@@ -164,9 +182,46 @@ impl Connection {
         self.http2.load(Relaxed)
     }
 
+    /// Has whoever serves it look if a request has arrived.
+    pub(crate) fn ask(&self) {
+        let (none, asked) = (Look::NotAsked as u8, Look::Asked as u8);
+        if self.look.compare_exchange(none, asked, SeqCst, Relaxed).is_ok() {
+            self.wake();
+        }
+    }
+
+    fn is_asked(&self) -> bool {
+        self.look.load(SeqCst) == Look::Asked as u8
+            || self.ended.load(Relaxed) == Ending::IfIdle as u8
+    }
+
+    fn has_looked(&self) {
+        if self.look.load(Relaxed) == Look::Asked as u8 {
+            self.look.store(Look::Looked as u8, SeqCst);
+        }
+    }
+
+    /// Whether its host loses nothing by closing it as it is, which it does after what is in flight.
+    pub(crate) fn may_be_closed(&self) -> bool {
+        let busy = self.is_told() && self.in_flight.load(Relaxed) > 0;
+        busy || self.is_upgraded() || self.has_nothing_to_read()
+    }
+
+    fn has_nothing_to_read(&self) -> bool {
+        self.look.load(SeqCst) == Look::Looked as u8
+            && !self.is_amid_a_head()
+            && !self.is_silent()
+            && !self.is_kept_alive()
+    }
+
     /// Ends it: whoever reads from it or writes to it is told that it broke off.
     pub(crate) fn end(&self, ending: Ending) {
-        self.ended.fetch_max(ending as u8, SeqCst);
+        if self.ended.fetch_max(ending as u8, SeqCst) < ending as u8 {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
         let waker = lock(&self.waker).clone();
         if let Some(waker) = waker {
             waker.wake();
@@ -189,7 +244,7 @@ impl Connection {
             what: None,
             request_id: None,
             peer: self.peer,
-            age: Some(Instant::now().since(self.opened)),
+            age: Some(self.age()),
             bytes: self.written.load(Relaxed),
         })
     }

@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, mem::MaybeUninit, net::SocketAddr, time::Duration};
 
 use socket2::SockRef;
 #[cfg(unix)]
@@ -42,6 +42,10 @@ pub trait Accept: sealed::Sealed + Send + Sync + Unpin + 'static {
         let _ = io;
     }
 
+    /// Whether something has arrived that nobody has read.
+    #[doc(hidden)]
+    fn has_bytes(io: &Self::Io) -> bool;
+
     #[doc(hidden)]
     fn peer(addr: &Self::Addr) -> Option<SocketAddr> {
         let _ = addr;
@@ -81,6 +85,10 @@ impl Accept for TcpListener {
         let _ = SockRef::from(io).set_linger(Some(Duration::ZERO));
     }
 
+    fn has_bytes(io: &TcpStream) -> bool {
+        has_bytes(&SockRef::from(io))
+    }
+
     fn peer(addr: &SocketAddr) -> Option<SocketAddr> {
         Some(*addr)
     }
@@ -109,6 +117,15 @@ impl Accept for UnixListener {
         io.set_nonblocking(true)?;
         Ok((UnixStream::from_std(io)?, addr.into()))
     }
+
+    fn has_bytes(io: &UnixStream) -> bool {
+        has_bytes(&SockRef::from(io))
+    }
+}
+
+fn has_bytes(socket: &SockRef<'_>) -> bool {
+    let mut byte = [MaybeUninit::uninit()];
+    socket.peek(&mut byte).is_ok_and(|bytes| bytes > 0)
 }
 
 mod sealed {

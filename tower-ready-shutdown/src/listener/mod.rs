@@ -15,7 +15,7 @@ pub use self::axum::{AxumListener, Connections, ConnectionsFuture};
 pub use self::tonic::Incoming;
 use crate::{
     Lifecycle, Phase, Phases, TrackedIo,
-    connection::{Connection, Known},
+    connection::{Connection, Known, Means},
 };
 
 /// A listener whose connections its lifecycle knows.
@@ -140,7 +140,8 @@ impl<A: Accept> Listener<A> {
     fn track(&self, io: A::Io, addr: A::Addr) -> (TrackedIo<A::Io>, A::Addr) {
         A::prepare(&io);
         let connection = Connection::new(A::peer(&addr), self.known);
-        (TrackedIo::new(io, self.lifecycle.clone(), connection, A::reset), addr)
+        let means = Means { reset: A::reset, has_bytes: A::has_bytes };
+        (TrackedIo::new(io, self.lifecycle.clone(), connection, means), addr)
     }
 }
 

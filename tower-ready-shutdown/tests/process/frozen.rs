@@ -6,7 +6,7 @@
 use crate::{
     child::{Server, exit, role},
     host,
-    wire::Wire,
+    wire::{Http2, Wire},
 };
 
 const CONNECTIONS: usize = 100;
@@ -37,6 +37,27 @@ fn kept_alive(name: &str, role_of_server: &str) {
     server.freeze();
     clients.iter_mut().for_each(|client| client.get("/"));
     all_answered(server, clients);
+}
+
+/// The same over connections of HTTP/2, with several requests on each.
+fn http2(name: &str, role_of_server: &str) {
+    if let Some(role) = role() {
+        exit(host::serve(&role));
+    }
+    let server = Server::start(name, role_of_server);
+    let mut clients: Vec<_> = (0..10).map(|_| Http2::connect(server.address)).collect();
+    for client in &mut clients {
+        client.get(1);
+        assert_eq!(client.answers(1), Ok(1));
+    }
+    server.freeze();
+    clients.iter_mut().for_each(|client| client.get(CONNECTIONS / 10));
+    server.terminate();
+    let answered = clients.iter_mut().map(|client| client.answers(CONNECTIONS / 10));
+    let answered: Vec<_> = answered.collect();
+    assert_eq!(answered, [const { Ok(CONNECTIONS / 10) }; 10]);
+    let left = server.left();
+    assert!(left.status.success(), "{left:?}");
 }
 
 fn all_answered(server: Server, mut clients: Vec<Wire>) {
@@ -72,5 +93,9 @@ frozen! {
     kept_alive_on_axum_with_the_listener_alone: kept_alive "axum-listener 2 0 5000";
     kept_alive_on_hyper_with_one_thread: kept_alive "hyper 1 0 5000";
     kept_alive_on_hyper_with_two_threads: kept_alive "hyper 2 0 5000";
+    http2_on_axum_with_two_threads: http2 "axum 2 0 5000";
+    http2_on_hyper_with_two_threads: http2 "hyper 2 0 5000";
+    http2_on_hyper_with_a_lame_duck: http2 "hyper 2 300 5000";
+    http2_on_tonic_with_two_threads: http2 "tonic 2 0 5000";
     kept_alive_on_tonic_with_two_threads: kept_alive "tonic 2 0 5000";
 }

@@ -59,3 +59,68 @@ impl Wire {
         }
     }
 }
+
+/// The same for HTTP/2, where a library would decide for itself when a request is sent.
+pub(crate) struct Http2 {
+    wire: TcpStream,
+    stream: u32,
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const EMPTY_SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+const HEADERS: u8 = 1;
+const PING: u8 = 6;
+
+/// `GET / http`, all of them names and values that RFC 7541 appendix A has numbers for, and the
+/// authority `a`.
+const BLOCK: [u8; 6] = [0x82, 0x84, 0x86, 0x41, 1, b'a'];
+
+/// `:status 200`.
+const STATUS_200: u8 = 0x88;
+
+impl Http2 {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let mut wire = Wire::connect(address);
+        wire.send([PREFACE, &EMPTY_SETTINGS].concat());
+        Self { wire: wire.0, stream: 1 }
+    }
+
+    /// Sends so many requests at once.
+    pub(crate) fn get(&mut self, requests: usize) {
+        let mut frames = Vec::new();
+        for _ in 0..requests {
+            // The stream ends with these headers, and these headers end here.
+            frames.extend_from_slice(&[0, 0, BLOCK.len() as u8, HEADERS, 0x5]);
+            frames.extend_from_slice(&self.stream.to_be_bytes());
+            frames.extend_from_slice(&BLOCK);
+            self.stream += 2;
+        }
+        self.wire.write_all(&frames).unwrap();
+    }
+
+    /// Reads until there are so many answers, and counts the good ones.
+    pub(crate) fn answers(&mut self, requests: usize) -> Result<usize, String> {
+        let (mut answers, mut good) = (0, 0);
+        while answers < requests {
+            let frame = self.frame().map_err(|error| format!("{error} after {answers}"))?;
+            if frame[3] == HEADERS {
+                answers += 1;
+                good += usize::from(frame[9] == STATUS_200);
+            } else if frame[3] == PING && frame[4] == 0 {
+                let mut pong = frame;
+                pong[4] = 1;
+                self.wire.write_all(&pong).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(good)
+    }
+
+    fn frame(&mut self) -> std::io::Result<Vec<u8>> {
+        let mut frame = vec![0; 9];
+        self.wire.read_exact(&mut frame)?;
+        let length = u32::from_be_bytes([0, frame[0], frame[1], frame[2]]);
+        frame.resize(9 + length as usize, 0);
+        self.wire.read_exact(&mut frame[9..])?;
+        Ok(frame)
+    }
+}
