@@ -51,6 +51,9 @@
 //! 7. Sixty failures in a minute, and an address has to wait, longer each time, up to a quarter of
 //!    an hour. No other address does.
 //! 8. Credentials are marked as sensitive, and are in no log, no `Debug` and no error.
+//! 9. A token that is bound to a key of its holder is good only with the key: with a proof for each
+//!    request ([`Dpop`]) or the certificate of the connection ([`ClientCertificate`]). Where neither
+//!    is set up, such a token is refused.
 //!
 //! # What a caller sees
 //!
@@ -58,6 +61,7 @@
 //! |---|---|---|---|
 //! | no credentials, or of another scheme | 401 | without an error | `UNAUTHENTICATED` |
 //! | bad credentials, whatever is wrong with them | 401 | `invalid_token` | `UNAUTHENTICATED` |
+//! | a proof of possession that is not of this request | 401 | `DPoP`, `invalid_dpop_proof` | `UNAUTHENTICATED` |
 //! | two credentials | 400 | `invalid_request` | `INVALID_ARGUMENT` |
 //! | a scope is missing | 403 | `insufficient_scope`, with the scope | `PERMISSION_DENIED` |
 //! | a policy says no | 403 | | `PERMISSION_DENIED` |
@@ -73,6 +77,22 @@
 //! Outside of it: CORS, problems, deadlines, and a limit by address, since a signature costs more
 //! than a look at a bucket. Inside of it: limits by principal, policies, handlers, which find the
 //! [`Principal`] in the extensions of the request.
+//!
+//! # Where it runs
+//!
+//! - Behind a proxy all requests come from one address, and sixty bad ones would lock all others
+//!   out: say where the address of the caller is with [`AuthBuilder::source`], or leave the throttle
+//!   to the proxy. Without a known address nothing is throttled.
+//! - A [`RevocationList`] and a [`ReplayList`] are of one instance; with several, revoke in a file
+//!   or in Redis, and bring a [`ReplayStore`] that they share.
+//! - What is under a path that a router took apart (axum's `nest`) is compared with what is left of
+//!   it: put [`PolicyTable`] and [`AuthBuilder::open`] where the whole path is still there.
+//! - Times are the system's: a clock that is off by more than the leeway refuses good tokens.
+//!
+//! # Besides requests of users
+//!
+//! [`Webhooks`] are requests that another service signed; [`Expiry`](#features) ends streams and
+//! WebSockets when a token does; [`ResourceMetadata`] tells clients who issues tokens.
 //!
 //! # Which cryptography, and why
 //!

@@ -31,6 +31,7 @@ pub(super) struct Fetched {
 /// Why none came, for the log, and how long the server asks to be left alone.
 #[derive(Debug)]
 pub(super) struct Failure {
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "it is for the log"))]
     pub(super) why: String,
     pub(super) retry_after: Option<Duration>,
 }
