@@ -98,6 +98,15 @@ mod random;
 mod recorder;
 mod scrape;
 mod series;
+#[cfg(any(
+    feature = "auth",
+    feature = "breaker",
+    feature = "deadline",
+    feature = "ratelimit",
+    feature = "shed",
+    feature = "shutdown"
+))]
+mod siblings;
 #[cfg(feature = "tracing")]
 mod trace;
 
@@ -110,6 +119,15 @@ pub use self::log::{AccessLog, AccessLogBuilder};
 pub use self::recorder::MetricsCollector;
 #[cfg(feature = "opentelemetry")]
 pub use self::recorder::OpenTelemetry;
+#[cfg(any(
+    feature = "auth",
+    feature = "breaker",
+    feature = "deadline",
+    feature = "ratelimit",
+    feature = "shed",
+    feature = "shutdown"
+))]
+pub use self::siblings::Events;
 #[cfg(feature = "tracing")]
 pub use self::trace::{
     ClientTraceLayer, ClientTraceService, ClientTracing, ClientTracingBuilder, Current, Edge, Run,

@@ -1,6 +1,6 @@
 use crate::{
     labels::{Attribute, Labels},
-    metrics::{Metrics, Pulled},
+    metrics::Metrics,
     scrape::{Descriptor, FamilyKind, Number},
 };
 
@@ -15,6 +15,6 @@ impl Metrics {
             .and(Attribute::own("service.version", "version"), version);
         let help = "Which build runs.";
         let descriptor = Descriptor::new("tower_ready_build", FamilyKind::Info, help);
-        self.add(Pulled::new(descriptor, labels.into_set(), || Number::Count(1)));
+        self.pull(descriptor, labels, || Number::Count(1));
     }
 }

@@ -1,8 +1,9 @@
 use std::{fs, path::Path};
 
 use crate::{
-    metrics::{Metrics, pulled},
-    scrape::{FamilyKind, Number},
+    labels::Labels,
+    metrics::Metrics,
+    scrape::{Descriptor, FamilyKind, Number},
 };
 
 /// How many ticks of `/proc` make a second. Linux promises user space a hundred on every
@@ -62,7 +63,7 @@ impl Metrics {
             // What cannot be read now will not be readable later.
             if read().is_some() {
                 let read = move || read().unwrap_or(Number::Real(f64::NAN));
-                self.add(pulled(name, kind, help, read));
+                self.pull(Descriptor::new(name, kind, help), Labels::default(), read);
             }
         }
     }

@@ -3,8 +3,9 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeMetrics};
 
 use crate::{
-    metrics::{Metrics, pulled},
-    scrape::{FamilyKind, Number},
+    labels::Labels,
+    metrics::Metrics,
+    scrape::{Descriptor, FamilyKind, Number},
 };
 
 impl Metrics {
@@ -38,7 +39,8 @@ impl Metrics {
         ];
         for (name, kind, help, read) in metrics {
             let runtime = handle.metrics();
-            self.add(pulled(name, kind, help, move || read(&runtime)));
+            let descriptor = Descriptor::new(name, kind, help);
+            self.pull(descriptor, Labels::default(), move || read(&runtime));
         }
     }
 }

@@ -1,24 +1,30 @@
 //! Numbers of others, which are asked for when somebody scrapes.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::{
     labels::LabelSet,
-    scrape::{Descriptor, Family, FamilyKind, Number, Sink},
+    scrape::{Descriptor, Family, Number, Sink},
 };
 
-/// A number that a closure knows.
+type Read = Box<dyn Fn() -> Number + Send + Sync>;
+
+/// Numbers of one name that closures know.
 pub(crate) struct Pulled {
     descriptor: Descriptor,
-    labels: LabelSet,
-    read: Box<dyn Fn() -> Number + Send + Sync>,
+    samples: Mutex<Vec<(LabelSet, Read)>>,
 }
 
 impl Pulled {
-    pub(crate) fn new(
-        descriptor: Descriptor,
-        labels: LabelSet,
-        read: impl Fn() -> Number + Send + Sync + 'static,
-    ) -> Self {
-        Self { descriptor, labels, read: Box::new(read) }
+    pub(super) fn new(descriptor: Descriptor) -> Self {
+        Self { descriptor, samples: Mutex::default() }
+    }
+
+    /// Adds a number, or puts it in the place of one with the same labels.
+    pub(super) fn add(&self, labels: LabelSet, read: Read) {
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        samples.retain(|(other, _)| other.text() != labels.text());
+        samples.push((labels, read));
     }
 }
 
@@ -28,30 +34,23 @@ impl Family for Pulled {
     }
 
     fn len(&self) -> usize {
-        1
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    fn visit(&self, _: usize, sink: &mut dyn Sink) {
-        sink.number(&self.descriptor, &self.labels, (self.read)());
+    fn visit(&self, number: usize, sink: &mut dyn Sink) {
+        let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((labels, read)) = samples.get(number) {
+            sink.number(&self.descriptor, labels, read());
+        }
     }
 }
 
 /// Whether Prometheus reads a name, and it is not one of those that end as samples do.
-pub(crate) fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     let is_first = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':');
     let ends = ["_total", "_info", "_bucket", "_sum", "_count", "_created"];
     bytes.next().is_some_and(is_first)
         && bytes.all(|byte| is_first(byte) || byte.is_ascii_digit())
         && !ends.iter().any(|end| name.ends_with(end))
-}
-
-/// A family of this kind with one number.
-pub(crate) fn pulled(
-    name: impl Into<std::borrow::Cow<'static, str>>,
-    kind: FamilyKind,
-    help: impl Into<std::borrow::Cow<'static, str>>,
-    read: impl Fn() -> Number + Send + Sync + 'static,
-) -> Pulled {
-    Pulled::new(Descriptor::new(name, kind, help), LabelSet::none(), read)
 }

@@ -9,12 +9,12 @@ use tower_ready_core::{Route, grpc::Code};
 
 use super::{
     ConfigError, ConfigErrorKind, MetricsBuilder, MetricsLayer, RouteLayer, families,
-    gauge::{is_name, pulled},
+    gauge::{Pulled, is_name},
     state::{Lane, State},
 };
 use crate::{
-    labels::{ErrorType, GrpcMethod, Version},
-    scrape::{Family, FamilyKind, Format, Number, Pages, ScrapeService},
+    labels::{ErrorType, GrpcMethod, Labels, Version},
+    scrape::{Descriptor, Family, FamilyKind, Format, Number, Pages, ScrapeService},
     series::{
         key::{Key, Kind},
         lanes,
@@ -32,6 +32,8 @@ pub struct Metrics(Arc<Shared>);
 struct Shared {
     lanes: Box<[Arc<Lane>]>,
     families: Mutex<Vec<Arc<dyn Family>>>,
+    /// Those of the families that closures fill.
+    pulled: Mutex<Vec<Arc<Pulled>>>,
 }
 
 impl Metrics {
@@ -44,7 +46,8 @@ impl Metrics {
         let state = Arc::new(state);
         let lane = |number| Arc::new(Lane { state: state.clone(), number });
         let families = Mutex::new(families::all(&state));
-        Self(Arc::new(Shared { lanes: (0..lanes::count()).map(lane).collect(), families }))
+        let lanes = (0..lanes::count()).map(lane).collect();
+        Self(Arc::new(Shared { lanes, families, pulled: Mutex::default() }))
     }
 
     /// Counts the requests to a server.
@@ -187,15 +190,42 @@ impl Metrics {
         if is_taken || !is_name(&name) {
             return Err(ConfigError::new(ConfigErrorKind::Name));
         }
-        self.add(pulled(name, kind, help, read));
+        self.pull(Descriptor::new(name, kind, help), Labels::default(), read);
         Ok(())
     }
 
-    /// Adds a family, or puts it in the place of one of the same name.
-    pub(crate) fn add(&self, family: impl Family + 'static) {
-        let mut families = self.lock();
-        families.retain(|it| it.descriptor().name != family.descriptor().name);
-        families.push(Arc::new(family));
+    /// Adds a number that a closure knows, or puts it in the place of one with the same labels.
+    pub(crate) fn pull(
+        &self,
+        descriptor: Descriptor,
+        labels: Labels,
+        read: impl Fn() -> Number + Send + Sync + 'static,
+    ) {
+        let mut pulled = self.0.pulled.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = pulled.iter().find(|it| it.descriptor().name == descriptor.name);
+        let family = match known {
+            Some(family) => family.clone(),
+            None => {
+                let family = Arc::new(Pulled::new(descriptor));
+                pulled.push(family.clone());
+                self.lock().push(family.clone());
+                family
+            }
+        };
+        family.add(labels.into_set(), Box::new(read));
+    }
+
+    /// Adds a family of counters, unless there is one of that name already.
+    #[cfg(any(
+        feature = "auth",
+        feature = "breaker",
+        feature = "deadline",
+        feature = "ratelimit",
+        feature = "shed",
+        feature = "shutdown"
+    ))]
+    pub(crate) fn add_family(&self, family: impl Family + 'static) {
+        self.lock().push(Arc::new(family));
     }
 
     pub(crate) fn families(&self) -> Vec<Arc<dyn Family>> {

@@ -13,9 +13,9 @@ mod route_layer;
 mod service;
 mod state;
 
+pub(crate) use self::counters::Counters;
 #[cfg(feature = "opentelemetry")]
 pub(crate) use self::families::places;
-pub(crate) use self::gauge::{Pulled, pulled};
 pub use self::{
     builder::{MetricsBuilder, Streams},
     error::{ConfigError, ConfigErrorKind},
