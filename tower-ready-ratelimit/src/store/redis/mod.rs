@@ -50,7 +50,7 @@
 //! | exact; batched; leased | ≤ `b + r·t` |
 //! | an instance is killed, or stopped and resumed | ≤ `b + r·t`; a killed one takes along what it holds |
 //! | messages late, lost, doubled, overtaken | ≤ `b + r·t`, if they are answered before the deadline; else as below |
-//! | Redis is out, [`Share`](crate::OnStoreError::Share) | ≤ `2·b + N + r·t` with the time before; after it as for lost data |
+//! | Redis is out, [`Share`](crate::OnStoreError::Share) | ≤ `2·b + N + r·t` with the time before, and with the time after once more `b` |
 //! | Redis is out, [`Allow`](crate::OnStoreError::Allow), [`Deny`](crate::OnStoreError::Deny) | everything, nothing |
 //! | Redis loses its data: FLUSHALL, a restart without persistence, eviction of the key | ≤ `2·b + r·t`: once more a burst |
 //! | failover to a replica that is `d` seconds behind | ≤ `b + r·t` and what was admitted in these `d`, a burst at most |
@@ -58,6 +58,8 @@
 //! | its clock steps back by `d` | buckets do not refill for `d` |
 //! | the quota is swapped | by the larger of both |
 //!
+//! - An instance that never saw a caller hands out its whole share of the burst. Between instances
+//!   that did, the switch fills nothing up: in the tests an outage adds a few units, not a burst.
 //! - After an outage of shares Redis hears from each instance how far it believes a bucket to be
 //!   from full, for a minute. A bucket that was reset meanwhile by another instance may be emptied
 //!   again by that.
@@ -79,6 +81,16 @@
 //!   busy caller and instance; a hundred while its bucket is empty.
 //! - Memory here: 24 bytes for each of [`keys`](RedisStoreBuilder::keys) and 64 for each refusal that
 //!   is known, taken when the store is made, and some 400 for each caller of whom units are held.
+//!
+//! # Operation
+//!
+//! - [`RedisStore::stats`] says how many trips, failures and outages there were, and whether one
+//!   lasts; [`Stats::degraded`](crate::Stats::degraded) counts the decisions that were made without
+//!   Redis, [`Event::Degraded`](crate::Event::Degraded) and
+//!   [`Event::StoreFailed`](crate::Event::StoreFailed) tell of them, and
+//!   [`Decision::is_degraded`](crate::Decision::is_degraded) marks them.
+//! - `Bucket::level().await` shows the bucket of one caller. The example `redis-keys` of this crate
+//!   lists the busiest callers over all instances, by the tags that logs name.
 //!
 //! # Connections
 //!

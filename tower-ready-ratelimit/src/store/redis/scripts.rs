@@ -147,3 +147,7 @@ pub(super) fn adjust_args(wish: &Wish, change: Option<Change>, leased: bool) -> 
 fn strange() -> StoreError {
     StoreError::new("Redis gave a strange answer")
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "scripts_tests.rs"]
+mod tests;
