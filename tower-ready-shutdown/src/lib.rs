@@ -173,8 +173,6 @@ mod timings;
 mod traffic;
 mod work;
 
-#[cfg(any(feature = "axum", feature = "hyper"))]
-pub use self::connection::{OnConnection, OnConnectionFuture};
 #[cfg(feature = "tonic")]
 pub use self::listener::Incoming;
 #[cfg(feature = "axum")]
@@ -184,7 +182,7 @@ pub use self::server::{Handshake, Plain, Server, Tls};
 pub use self::{
     body::ShutdownBody,
     builder::LifecycleBuilder,
-    connection::TrackedIo,
+    connection::{OnConnection, OnConnectionFuture, TrackedIo},
     error::{ConfigError, ConfigErrorKind},
     event::{Cause, Event, OnLifecycle},
     future::ShutdownFuture,

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Connection, Ending};
+use super::{Connection, Ending, OnConnection};
 use crate::{Lifecycle, inner::lock, roster::Place};
 
 /// A connection that its lifecycle counts, knows something about, and can end.
@@ -60,6 +60,14 @@ impl<T> TrackedIo<T> {
         &mut self.io
     }
 
+    /// A service for this connection, for a server of your own: it lets the lifecycle know when
+    /// nothing is in flight here, so that a connection that idles keeps nobody. The
+    /// [layer](crate::Lifecycle::layer) has to be a part of the service.
+    pub fn on_connection<S>(&self, service: S) -> OnConnection<S> {
+        OnConnection::new(service, Arc::clone(&self.seat.connection))
+    }
+
+    #[cfg(any(feature = "axum", feature = "hyper"))]
     pub(crate) const fn connection(&self) -> &Arc<Connection> {
         &self.seat.connection
     }

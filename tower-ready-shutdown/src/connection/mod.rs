@@ -2,7 +2,6 @@
 
 pub(crate) mod current;
 mod io;
-#[cfg(any(feature = "axum", feature = "hyper"))]
 mod scope;
 mod since;
 
@@ -20,7 +19,6 @@ use tower_ready_core::Instant;
 
 pub(crate) use self::io::Means;
 pub use self::io::TrackedIo;
-#[cfg(any(feature = "axum", feature = "hyper"))]
 pub use self::scope::{OnConnection, OnConnectionFuture};
 pub(crate) use self::since::Since;
 use crate::{Leftover, LeftoverKind, inner::lock};
@@ -163,7 +161,6 @@ impl Connection {
     }
 
     /// Says that somebody tells us of its requests from now on.
-    #[cfg(any(feature = "axum", feature = "hyper"))]
     pub(crate) fn tell(&self) {
         self.told.store(true, Relaxed);
     }

@@ -10,7 +10,7 @@ const BACKLOG: u32 = 1024;
 /// Listens on an address on which another process of the same user may listen too, if it asks for
 /// it in the same way. The kernel spreads new connections over both.
 ///
-/// Start the new process, wait until it is ready, then end the old one. See [the module](self) for
+/// Start the new process, wait until it is ready, then end the old one. See [the module](crate::handover) for
 /// what that promises.
 ///
 /// # Errors
