@@ -13,6 +13,7 @@ mod deadline;
 mod problem;
 mod requests;
 mod shed;
+mod shutdown;
 
 fn main() {
     tower_ready_benches::main(&[
@@ -22,5 +23,6 @@ fn main() {
         ("deadline", deadline::cases),
         ("problem", problem::cases),
         ("shed", shed::cases),
+        ("shutdown", shutdown::cases),
     ]);
 }
