@@ -114,8 +114,7 @@ where
                 }
             }
         };
-        let method = request.method().clone();
-        ShutdownFuture::inner(&method, self.inner.call(request), flight)
+        ShutdownFuture::call(&mut self.inner, request, flight)
     }
 }
 
