@@ -1,17 +1,19 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_ready_core::{Deadline, GuardedFuture};
-use tower_service::Service;
+use tower_ready_core::GuardedFuture;
 
-use crate::{BreakerBody, Permit, guard::Watch};
+use crate::{
+    BreakerBody,
+    guard::{Admitted, Watch},
+};
 
 pin_project! {
     /// The future of a [`BreakerService`](crate::BreakerService).
@@ -32,20 +34,13 @@ pin_project! {
 }
 
 impl<F> BreakerFuture<F> {
-    /// Makes a call, and watches it to its end.
+    /// Watches a call to its end.
+    ///
+    /// Who makes the call does that where the request is: it is some two hundred bytes, and would be
+    /// moved once more for each function that it goes through.
     #[inline]
-    pub(crate) fn call<S, Q>(inner: &mut S, request: Request<Q>, permit: Permit) -> Self
-    where
-        S: Service<Request<Q>, Future = F>,
-    {
-        let deadline = Deadline::of(request.extensions());
-        let method = request.method().clone();
-        let call = inner.call(request);
-        Self {
-            kind: Kind::Call {
-                call: GuardedFuture::new(&method, call, Watch::new(permit, deadline)),
-            },
-        }
+    pub(crate) fn call(call: F, Admitted { method, watch }: Admitted) -> Self {
+        Self { kind: Kind::Call { call: GuardedFuture::new(&method, call, watch) } }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
@@ -63,17 +58,17 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match self.project().kind.project() {
+        match self.project().kind.project() {
             KindProj::Call { call } => {
-                ready!(call.poll(cx)).map(|response| response.map(BreakerBody::call))
+                call.poll(cx).map_ok(|response| response.map(BreakerBody::call))
             }
             KindProj::Answer { response } => {
                 let response = response.take();
                 #[expect(clippy::expect_used, reason = "the contract of `Future`")]
                 let response = response.expect("`BreakerFuture` polled after completion");
-                Ok(response.map(BreakerBody::full))
+                Poll::Ready(Ok(response.map(BreakerBody::full)))
             }
-        })
+        }
     }
 }
 

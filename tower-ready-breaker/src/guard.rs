@@ -1,6 +1,6 @@
 //! What hears of an exchange, and tells the circuit.
 
-use http::Response;
+use http::{Method, Request, Response};
 use tower_ready_core::{Deadline, End, Guard, Instant, Outcome, Pending, Verdict};
 
 use crate::{Answer, Permit, hint::hint};
@@ -13,8 +13,24 @@ pub(crate) struct Watch {
     pending: Option<Pending>,
 }
 
+/// A call that was let through, before it is made. Dropped by a panic of the service it is a failure.
+pub(crate) struct Admitted {
+    /// `HEAD`, or another: all that matters of it.
+    pub(crate) method: Method,
+    pub(crate) watch: Watch,
+}
+
+impl Admitted {
+    #[inline]
+    pub(crate) fn of<Q>(request: &Request<Q>, permit: Permit) -> Self {
+        let is_head = request.method() == Method::HEAD;
+        let method = if is_head { Method::HEAD } else { Method::GET };
+        Self { method, watch: Watch::new(permit, Deadline::of(request.extensions())) }
+    }
+}
+
 impl Watch {
-    pub(crate) const fn new(permit: Permit, deadline: Option<Deadline>) -> Self {
+    const fn new(permit: Permit, deadline: Option<Deadline>) -> Self {
         Self { permit, deadline, slow: false, pending: None }
     }
 

@@ -10,7 +10,7 @@ use tower_ready_core::Head;
 use tower_ready_problem::Caller;
 use tower_service::Service;
 
-use crate::{Breaker, BreakerBody, BreakerFuture, Rejected};
+use crate::{Breaker, BreakerBody, BreakerFuture, Rejected, guard::Admitted};
 
 /// The service of a [`BreakerLayer`](crate::BreakerLayer).
 ///
@@ -75,7 +75,10 @@ where
         let admitted =
             if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
         match admitted {
-            Ok(permit) => BreakerFuture::call(&mut self.inner, request, permit),
+            Ok(permit) => {
+                let admitted = Admitted::of(&request, permit);
+                BreakerFuture::call(self.inner.call(request), admitted)
+            }
             Err(rejected) => BreakerFuture::answer(reject(&rejected, &request)),
         }
     }

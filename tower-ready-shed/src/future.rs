@@ -11,7 +11,12 @@ use pin_project_lite::pin_project;
 use tower_ready_core::GuardedFuture;
 use tower_service::Service;
 
-use crate::{Bulkhead, ShedBody, admission::Refusal, permit::Slot, wait::Wait};
+use crate::{
+    Bulkhead, ShedBody,
+    admission::Refusal,
+    permit::{Admitted, Slot},
+    wait::Wait,
+};
 
 pin_project! {
     /// The future of a call to a [`ShedService`](crate::ShedService).
@@ -48,9 +53,11 @@ impl<S, Q> ShedFuture<S, Q>
 where
     S: Service<Request<Q>>,
 {
-    #[inline(always)]
-    pub(crate) fn call(service: &mut S, request: Request<Q>, slot: Slot) -> Self {
-        Self { kind: call(service, request, slot) }
+    /// Who makes the call does that where the request is: it is some two hundred bytes, and would be
+    /// moved once more for each function that it goes through.
+    #[inline]
+    pub(crate) fn call(future: S::Future, Admitted { method, slot }: Admitted) -> Self {
+        Self { kind: Kind::Inner { future: GuardedFuture::new(&method, future, slot) } }
     }
 
     #[cold]
@@ -62,15 +69,6 @@ where
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
         Self { kind: Kind::Answer { response: Some(response) } }
     }
-}
-
-#[inline(always)]
-fn call<S, Q, W>(service: &mut S, request: Request<Q>, slot: Slot) -> Kind<S::Future, W>
-where
-    S: Service<Request<Q>>,
-{
-    let method = request.method().clone();
-    Kind::Inner { future: GuardedFuture::new(&method, service.call(request), slot) }
 }
 
 impl<S, Q, B> Future for ShedFuture<S, Q>
@@ -87,8 +85,7 @@ where
             let mut kind = self.as_mut().project().kind;
             let next = match kind.as_mut().project() {
                 KindProj::Inner { future } => {
-                    let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(response.map(ShedBody::inner)));
+                    return future.poll(cx).map_ok(|response| response.map(ShedBody::inner));
                 }
                 KindProj::Answer { response } => {
                     let response = response.take();
@@ -103,7 +100,12 @@ where
                     #[expect(clippy::expect_used, reason = "as above")]
                     let mut held = *waiting.0.take().expect("it waits");
                     match result {
-                        Ok(permit) => call(&mut held.service, held.request, Slot::of(permit)),
+                        Ok(permit) => {
+                            let Admitted { method, slot } =
+                                Admitted::of(&held.request, Slot::of(permit));
+                            let future = held.service.call(held.request);
+                            Kind::Inner { future: GuardedFuture::new(&method, future, slot) }
+                        }
                         Err(reason) => {
                             let Wait { priority, member, .. } = held.wait;
                             let refusal = Refusal { reason, priority, member };

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use http::Response;
+use http::{Method, Request, Response};
 use tower_ready_core::{End, Guard, Instant, Outcome, Verdict};
 
 use crate::{admission::Inner, partition::Member};
@@ -60,6 +60,21 @@ impl Slot {
 
     pub(crate) const fn none() -> Self {
         Self { permit: None, began: None }
+    }
+}
+
+/// A request that is served, before the service is called.
+pub(crate) struct Admitted {
+    /// `HEAD`, or another: all that matters of it.
+    pub(crate) method: Method,
+    pub(crate) slot: Slot,
+}
+
+impl Admitted {
+    #[inline]
+    pub(crate) fn of<Q>(request: &Request<Q>, slot: Slot) -> Self {
+        let is_head = request.method() == Method::HEAD;
+        Self { method: if is_head { Method::HEAD } else { Method::GET }, slot }
     }
 }
 

@@ -9,7 +9,12 @@ use http_body::Body;
 use tower_ready_core::Head;
 use tower_service::Service;
 
-use crate::{Bulkhead, ShedBody, ShedFuture, admission::Decision, layer::Condition, permit::Slot};
+use crate::{
+    Bulkhead, ShedBody, ShedFuture,
+    admission::Decision,
+    layer::Condition,
+    permit::{Admitted, Slot},
+};
 
 /// A service that does not take more than it can.
 ///
@@ -65,14 +70,17 @@ where
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         let head = Head::of(&request);
-        if self.condition.as_ref().is_some_and(|holds| !holds(&head)) {
-            return ShedFuture::call(&mut self.inner, request, Slot::none());
-        }
-        match self.bulkhead.0.decide(&head) {
+        let passes_by = self.condition.as_ref().is_some_and(|holds| !holds(&head));
+        let decision = if passes_by { Decision::Exempt } else { self.bulkhead.0.decide(&head) };
+        match decision {
             Decision::Admitted(permit) => {
-                ShedFuture::call(&mut self.inner, request, Slot::of(permit))
+                let admitted = Admitted::of(&request, Slot::of(permit));
+                ShedFuture::call(self.inner.call(request), admitted)
             }
-            Decision::Exempt => ShedFuture::call(&mut self.inner, request, Slot::none()),
+            Decision::Exempt => {
+                let admitted = Admitted::of(&request, Slot::none());
+                ShedFuture::call(self.inner.call(request), admitted)
+            }
             Decision::Waits(wait) => {
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tower_ready_core::LocalRejection;
 use tower_service::Service;
 
-use crate::{BreakerBody, BreakerFuture, Permit, Rejected};
+use crate::{BreakerBody, BreakerFuture, Rejected, guard::Admitted};
 
 pin_project! {
     /// The future of a [`FallbackService`](crate::FallbackService).
@@ -39,11 +39,8 @@ where
     F: Service<Request<Q>>,
 {
     #[inline]
-    pub(super) fn call<S>(inner: &mut S, request: Request<Q>, permit: Permit) -> Self
-    where
-        S: Service<Request<Q>, Future = I>,
-    {
-        Self { kind: Kind::Call { call: BreakerFuture::call(inner, request, permit) } }
+    pub(super) fn call(call: I, admitted: Admitted) -> Self {
+        Self { kind: Kind::Call { call: BreakerFuture::call(call, admitted) } }
     }
 
     #[cold]

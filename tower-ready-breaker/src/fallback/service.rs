@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{Breaker, BreakerBody, FallbackFuture};
+use crate::{Breaker, BreakerBody, FallbackFuture, guard::Admitted};
 
 /// The service of a [`FallbackLayer`](crate::FallbackLayer).
 ///
@@ -74,7 +74,10 @@ where
         let admitted =
             if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
         match admitted {
-            Ok(permit) => FallbackFuture::call(&mut self.inner, request, permit),
+            Ok(permit) => {
+                let admitted = Admitted::of(&request, permit);
+                FallbackFuture::call(self.inner.call(request), admitted)
+            }
             Err(rejected) => FallbackFuture::fall_back(&self.fallback, request, rejected),
         }
     }

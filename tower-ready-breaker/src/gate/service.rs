@@ -10,7 +10,9 @@ use http_body::Body;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
-use crate::{Breaker, BreakerBody, BreakerFuture, changes::Waiter, service::reject};
+use crate::{
+    Breaker, BreakerBody, BreakerFuture, changes::Waiter, guard::Admitted, service::reject,
+};
 
 /// The service of a [`GateLayer`](crate::GateLayer).
 ///
@@ -91,7 +93,10 @@ where
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         match self.waiter.breaker.try_acquire() {
-            Ok(permit) => BreakerFuture::call(&mut self.inner, request, permit),
+            Ok(permit) => {
+                let admitted = Admitted::of(&request, permit);
+                BreakerFuture::call(self.inner.call(request), admitted)
+            }
             Err(rejected) => BreakerFuture::answer(reject(&rejected, &request)),
         }
     }

@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_ready_core::Head;
 use tower_service::Service;
 
-use crate::{BreakerBody, BreakerFuture, KeyedBreaker, service::reject};
+use crate::{BreakerBody, BreakerFuture, KeyedBreaker, guard::Admitted, service::reject};
 
 /// The service of a [`KeyedBreakerLayer`](crate::KeyedBreakerLayer).
 ///
@@ -66,7 +66,10 @@ where
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         match self.breaker.try_acquire(&Head::of(&request)) {
-            Ok(permit) => BreakerFuture::call(&mut self.inner, request, permit),
+            Ok(permit) => {
+                let admitted = Admitted::of(&request, permit);
+                BreakerFuture::call(self.inner.call(request), admitted)
+            }
             Err(rejected) => {
                 self.inner = self.inner.clone();
                 BreakerFuture::answer(reject(&rejected, &request))
