@@ -145,6 +145,10 @@ async fn a_reset_forgets_how_often_it_has_opened() {
 async fn a_throttle_sheds_what_a_dead_backend_would_not_have_answered() {
     let breaker = builder().throttle(2.0).build().unwrap();
     assert_eq!(breaker.state(), State::Throttling);
+    // A bucket begins, so that the window forgets in the same moments each time.
+    let second = Duration::from_secs(1).as_nanos() as u64;
+    let rest = second - tower_ready_core::Instant::now().as_nanos() % second;
+    support::advance(Duration::from_nanos(rest)).await;
     for _ in 0..10 {
         calls(&breaker, "++++++++++");
         secs(1).await;
@@ -162,7 +166,7 @@ async fn a_throttle_sheds_what_a_dead_backend_would_not_have_answered() {
         support::advance(Duration::from_millis(100)).await;
     }
     let snapshot = breaker.snapshot();
-    assert!((80..140).contains(&passed), "{passed}");
+    assert!((70..140).contains(&passed), "{passed}");
     assert!(snapshot.shed_share > 0.7, "{snapshot:?}");
     assert_eq!(snapshot.rejected, 200 - passed);
 }
