@@ -10,6 +10,7 @@ mod auth;
 mod breaker;
 mod core;
 mod deadline;
+mod metrics;
 mod problem;
 mod requests;
 mod shed;
@@ -21,6 +22,7 @@ fn main() {
         ("breaker", breaker::cases),
         ("core", core::cases),
         ("deadline", deadline::cases),
+        ("metrics", metrics::cases),
         ("problem", problem::cases),
         ("shed", shed::cases),
         ("shutdown", shutdown::cases),
