@@ -46,7 +46,7 @@ impl Lifecycle {
 
     /// Resolves when the end has begun: the time to end streams and to take on no more work. A
     /// [`resume`](Self::resume) comes too late for whoever has heard it.
-    pub fn draining(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn draining(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut phases = self.phases();
         async move {
             phases.until(Phase::is_leaving).await;
@@ -54,7 +54,7 @@ impl Lifecycle {
     }
 
     /// Resolves when the lame duck is over and nobody is accepted any more.
-    pub fn closing(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut phases = self.phases();
         async move {
             phases.until(|phase| phase >= Phase::Closing).await;
@@ -68,7 +68,7 @@ impl Lifecycle {
     /// not read yet.
     ///
     /// It needs [`run`](Self::run), which watches over that.
-    pub fn graceful(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub fn graceful(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut host = self.0.host.subscribe();
         let kept = self.clone();
         async move {

@@ -47,7 +47,7 @@ impl Lifecycle {
         &self,
         listener: A,
         app: M,
-    ) -> impl Future<Output = io::Result<()>> + Send + 'static
+    ) -> impl Future<Output = io::Result<()>> + Send + use<A, M, S>
     where
         A: Accept,
         A::Addr: fmt::Debug,
