@@ -143,6 +143,7 @@ mod binding;
 mod credentials;
 mod deferred;
 mod digest;
+mod each_use;
 mod error;
 mod event;
 #[cfg(feature = "streams")]

@@ -6,6 +6,7 @@ use super::{
     TokenError, TokenType,
     compact::Compact,
     json::{Json, Object},
+    known::Known,
 };
 use crate::{
     Reason,
@@ -74,48 +75,6 @@ pub(crate) struct Window {
     not_before: Option<Millis>,
     issued: Option<Millis>,
     expires: Millis,
-}
-
-/// The claims that are looked at in every token, found in one pass.
-#[derive(Default)]
-struct Known<'a> {
-    iss: Option<&'a Json<'a>>,
-    sub: Option<&'a Json<'a>>,
-    exp: Option<&'a Json<'a>>,
-    nbf: Option<&'a Json<'a>>,
-    iat: Option<&'a Json<'a>>,
-    jti: Option<&'a Json<'a>>,
-    client_id: Option<&'a Json<'a>>,
-    azp: Option<&'a Json<'a>>,
-    appid: Option<&'a Json<'a>>,
-    acr: Option<&'a Json<'a>>,
-    auth_time: Option<&'a Json<'a>>,
-    cnf: Option<&'a Json<'a>>,
-}
-
-impl<'a> Known<'a> {
-    fn of(claims: &'a Object<'a>) -> Self {
-        let mut it = Self::default();
-        for (name, claim) in claims.iter() {
-            let place = match name {
-                "iss" => &mut it.iss,
-                "sub" => &mut it.sub,
-                "exp" => &mut it.exp,
-                "nbf" => &mut it.nbf,
-                "iat" => &mut it.iat,
-                "jti" => &mut it.jti,
-                "client_id" => &mut it.client_id,
-                "azp" => &mut it.azp,
-                "appid" => &mut it.appid,
-                "acr" => &mut it.acr,
-                "auth_time" => &mut it.auth_time,
-                "cnf" => &mut it.cnf,
-                _ => continue,
-            };
-            *place = Some(claim);
-        }
-        it
-    }
 }
 
 impl Rules {

@@ -15,6 +15,7 @@ pub(crate) mod json;
 pub(crate) mod jwk;
 mod key;
 mod key_set;
+mod known;
 mod pem;
 mod preset;
 mod source;
