@@ -79,8 +79,9 @@
 //!
 //! # Deployment
 //!
-//! - This store counts for one process. N instances that each hold the whole quota admit N times as
-//!   much: divide it.
+//! - The store in memory counts for one process. N instances that each hold the whole quota admit N
+//!   times as much: share a store over Redis (`store::redis`, behind the feature `redis`), or divide
+//!   the quota.
 //! - axum tells the peer's address only with `into_make_service_with_connect_info::<SocketAddr>()`,
 //!   and `key::Address::axum` looks for it there. Where nobody left an address, all requests share
 //!   one bucket, and [`Stats::missing`] counts them.
@@ -121,6 +122,8 @@
 //! | `tonic` | no | `key::Address::tonic`; costs tonic with its server |
 //! | `governor` | no | `From<governor::Quota>` and `GovernorStore`; costs governor with dashmap and quanta |
 //! | `tracing` | no | `LogRefusals`; costs tracing |
+//! | `redis` | no | `store::redis`: limits that instances share; costs redis-rs and tokio's runtime |
+//! | `redis-tls` | no | `rediss://`; costs rustls with aws-lc-rs |
 //! | `delay` | no | `Policy::delay`; costs tokio's timer and semaphore |
 //! | `client` | no | `client::Pace` for outgoing calls; costs tokio's timer |
 //! | `test-util` | no | the clock is tokio's, so that `tokio::time::pause` rules it |

@@ -11,7 +11,7 @@ use tower_ready_ratelimit::{
         redis::{Mode, RedisClient, RedisStore, RedisStoreBuilder},
     },
 };
-use tower_ready_testing::{Call, each_host, redis::Redis};
+use tower_ready_testing::{Call, alloc, each_host, redis::Redis};
 
 /// Patient enough for a machine that does many other things.
 fn patient() -> RedisStoreBuilder {
@@ -316,6 +316,29 @@ async fn busy_callers_are_leased_to_and_a_drain_gives_back() {
     assert!(after > before && after >= 8_000, "{before} {after}");
     assert!(passes(&store, demand).await, "it goes on without leases");
     assert_eq!(redis.cli(&["ZCARD", "tr:instances"]), "0");
+}
+
+#[tokio::test]
+async fn what_is_held_is_taken_without_an_allocation() {
+    let redis = Redis::start();
+    let store = connect(&redis, patient().mode(Mode::Leased)).await;
+    let quota = Quota::per_hour(3_600_000).burst(100_000);
+    let demand = Demand::new(key(1), &quota);
+    let mut readings = [Reading::default()];
+    for _ in 0..10_000 {
+        let now = Instant::now();
+        let (taking, allocations) = alloc::counted(|| store.take(now, &[demand], &mut readings));
+        match taking {
+            // Now and then one of them asks for more, in the background.
+            Taking::Done(taken) if allocations.count == 0 => {
+                assert!(taken && readings[0].level(now, &demand).remaining() > 80_000);
+                return;
+            }
+            Taking::Done(_) => {}
+            Taking::Trip(trip) => drop(trip.await.unwrap()),
+        }
+    }
+    panic!("{:?}", store.stats());
 }
 
 #[tokio::test]

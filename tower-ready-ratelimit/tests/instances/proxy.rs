@@ -37,7 +37,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, mut random: u64) {
     let mut bytes = [0; 16_384];
     while let Ok(length @ 1..) = from.read(&mut bytes) {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let late = if (random >> 33) % 20 == 0 { 40 } else { (random >> 33) % 10 };
+        let late = if (random >> 33).is_multiple_of(20) { 40 } else { (random >> 33) % 10 };
         thread::sleep(Duration::from_millis(late));
         if to.write_all(&bytes[..length]).is_err() {
             break;

@@ -53,8 +53,9 @@ enum Line {
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(1);
-/// How long a connection may be silent before that is a failure. A store gives up far earlier.
-const ANSWER: Duration = Duration::from_millis(200);
+/// How long redis-rs waits for an answer: no less than the longest deadline of a store, which gives
+/// up by itself.
+const ANSWER: Duration = Duration::from_secs(10);
 /// A connection that is silent for as long is taken for dead.
 const SILENT: Duration = Duration::from_secs(2);
 

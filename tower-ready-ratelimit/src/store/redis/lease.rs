@@ -183,7 +183,7 @@ impl<W> Holder<W> {
         let demanded = self.demanded.swap(0, Relaxed);
         desk.measure(now, demanded);
         let (held, returned) = self.pot.report(now, give_back);
-        let want: u64 = desk.waiting.iter().map(|(units, _)| *units).sum();
+        let want = desk.waiting.iter().fold(0u64, |sum, (units, _)| sum.saturating_add(*units));
         let aim = if give_back { 0 } else { desk.aim(terms) };
         let ahead = if aim < SMALLEST { 0 } else { aim.saturating_sub(held) };
         Ask { sequence, held, returned, want, callers: desk.waiting.len(), ahead, at: now }

@@ -316,7 +316,7 @@ fn what_is_asked_for_is_got_with_few_messages() {
             messages += usize::from(matches!(world.network[0], Message::Ask { .. }));
             world.step(Step::Deliver(0));
         }
-        if world.now / 333 % 600 == 0 {
+        if (world.now / 333).is_multiple_of(600) {
             (0..NODES).for_each(|node| world.step(Step::Tend(node)));
         }
     }
@@ -346,7 +346,7 @@ fn little_is_refused_that_a_single_bucket_would_admit() {
             messages += u64::from(matches!(world.network[0], Message::Ask { .. }));
             world.step(Step::Deliver(0));
         }
-        if offered % 1_000 == 0 {
+        if offered.is_multiple_of(1_000) {
             (0..NODES).for_each(|node| world.step(Step::Tend(node)));
         }
     }
