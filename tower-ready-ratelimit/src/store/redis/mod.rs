@@ -82,6 +82,25 @@
 //! - Memory here: 24 bytes for each of [`keys`](RedisStoreBuilder::keys) and 64 for each refusal that
 //!   is known, taken when the store is made, and some 400 for each caller of whom units are held.
 //!
+//! # What it costs
+//!
+//! By `cargo bench -p tower-ready-ratelimit --features redis --bench redis`, in one run, client and
+//! server on two busy cores, 64 tasks. Compare the rows with one another only.
+//!
+//! | | decisions a second | p50 | for each trip |
+//! |---|---:|---:|---:|
+//! | `INCR`, which decides nothing | 69,000 | 235 µs | 1 |
+//! | the least script that does GCRA | 23,000 | 768 µs | 1 |
+//! | exact, 1,000 callers | 27,000 | 1,236 µs | 1 |
+//! | exact, one caller: batched | 452,000 | 117 µs | 32 |
+//! | exact, one caller, refused | 2,700,000 | < 0.1 µs | none |
+//! | leased, 1,000 callers | 1,400,000 | < 0.1 µs | 750 |
+//! | leased, one caller | 3,000,000 | < 0.1 µs | 850,000 |
+//! | tower_governor, in memory | 1,700,000 | 0.1 µs | none |
+//!
+//! While Redis is killed the slowest request in a hundred that passes takes 0.01 ms, since the breaker
+//! is open; while it hangs 0.02 ms, and the first ones take the deadline.
+//!
 //! # Operation
 //!
 //! - [`RedisStore::stats`] says how many trips, failures and outages there were, and whether one
