@@ -14,10 +14,12 @@
 //! | `host/` | axum, hyper and tonic: how each mounts the stack, starts and ends |
 //! | `flags/` | the settings, from flags and the environment |
 //! | `credentials/`, `mint.rs` | tokens and API keys to try it with |
+//! | `drive/` | many clients at once, under load and while something is broken |
 //! | `tour/` | a client that drives the service step by step |
 
 mod access;
 mod credentials;
+pub mod drive;
 mod flags;
 mod grpc;
 pub mod host;

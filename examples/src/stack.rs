@@ -7,45 +7,47 @@
 mod auth;
 mod buckets;
 mod limits;
+mod observed;
 
 use std::time::Duration;
 
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_ready_auth::{Auth, AuthLayer};
 use tower_ready_core::Route;
-use tower_ready_deadline::{DeadlineLayer, Deadlines};
+use tower_ready_deadline::{DeadlineLayer, Deadlines, UploadLayer};
 use tower_ready_obs::{
-    GrpcMethods, Metrics, MetricsLayer, OpenTelemetry, RouteTable, Streams, TraceLayer, Tracing,
+    Events, Metrics, MetricsLayer, OpenTelemetry, RouteTable, TraceLayer, Tracing,
 };
 use tower_ready_problem::{DrainLayer, ProblemLayer, Problems};
-use tower_ready_ratelimit::{OnStoreError, RateLimitLayer, RateLimiter};
+use tower_ready_ratelimit::{RateLimitLayer, RateLimiter};
 use tower_ready_shed::{Bulkhead, ShedLayer};
 use tower_ready_shutdown::{
     Lifecycle, ShutdownLayer,
-    health::{Check, Detail, Health, HealthLayer},
+    health::{Detail, Health, HealthLayer},
 };
 
 pub(crate) use self::auth::DevCredentials;
 use self::buckets::{Buckets, Shared};
 use crate::{
     access,
-    flags::{LimitFlags, Refusal, StackFlags},
+    flags::{Refusal, StackFlags},
     host::ScrapeLayer,
     http::ROUTES,
-    proto::DESCRIPTORS,
 };
 
 const MIB: usize = 1024 * 1024;
 
+/// How long an upload may be silent.
+const UPLOAD_IDLE: Duration = Duration::from_secs(10);
+
 /// What lasts as long as its caller wants: an upload, which has no answer before its end, and streams
 /// over gRPC, whose status comes last. A deadline that such a caller names holds all the same. Over
 /// HTTP an answer is in time when its head is, so events and WebSockets are named for the reader.
-const LASTING: [&str; 7] = [
+const LASTING: [&str; 6] = [
     "/echo",
     "/events",
     "/ws",
     "/orders.v1.Orders/Watch",
-    "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
@@ -58,6 +60,7 @@ pub(crate) struct Stack {
     routes: RouteTable,
     tracing: Tracing,
     metrics: Metrics,
+    events: Events,
     is_scraped_here: bool,
     problems: Problems,
     deadlines: Deadlines,
@@ -83,7 +86,7 @@ pub(crate) type Layers = (
 );
 
 /// The layers of an HTTP service: gRPC has a limit of its own for each message.
-pub(crate) type HttpLayers = (ScrapeLayer, Layers, RequestBodyLimitLayer);
+pub(crate) type HttpLayers = (ScrapeLayer, Layers, UploadLayer, RequestBodyLimitLayer);
 
 impl Stack {
     /// Makes every policy, and checks what it was told. What it was not told about callers, it makes
@@ -94,7 +97,7 @@ impl Stack {
         recorder: Option<OpenTelemetry>,
     ) -> Result<(Self, DevCredentials), Refusal> {
         let limits = &flags.limits;
-        let health = health(lifecycle, limits)?;
+        let health = observed::health(lifecycle, limits)?;
 
         // Who is cut at the end is told by these names, and callers cannot make up more of them.
         let routes = RouteTable::new(ROUTES.into_iter().chain(access::methods_by_path()));
@@ -106,38 +109,42 @@ impl Stack {
             })
             .build()
             .map_err(|error| Refusal::new("--edge", error))?;
-        let metrics = metrics(recorder)?;
+        let metrics = observed::metrics(recorder)?;
+        // What the other layers tell of their work is counted too.
+        let events = metrics.events();
 
         let problems = Problems::builder()
             .domain("orders.example")
             // Their pages too, to which the `type` of a problem leads.
             .types(tower_ready_auth::types::ALL)
-            .types([&tower_ready_breaker::CIRCUIT_OPEN])
+            .types([&tower_ready_breaker::CIRCUIT_OPEN, &tower_ready_deadline::UPLOAD_STALLED])
             .build()
             .map_err(|error| Refusal::new("problems", error))?;
 
         let deadlines = Deadlines::builder()
             .timeout(flags.timeout)
+            .upload_idle(UPLOAD_IDLE)
             .exempt(|head| LASTING.contains(&head.uri().path()))
+            .on_event(events.clone())
             .build()
             .map_err(|error| Refusal::new("--timeout", error))?;
 
         let slots = Bulkhead::builder()
             .limit(flags.max_in_flight)
-            // Whoever asks for our health shall hear of it when we are busy, too.
-            .exempt(|head| head.uri().path().starts_with("/grpc.health.v1.Health/"))
             .build()
             .map_err(|error| Refusal::new("--max-in-flight", error))?;
+        metrics.watch_bulkhead("requests", &slots);
+        metrics.watch_lifecycle(lifecycle);
 
         let client = limits::client(limits);
         let shared = Shared::new(limits).await?;
-        let by_address = limits::by_address(limits.ip_quota, client.clone(), &shared)?;
-        let by_principal = limits::by_principal(limits.quota, &shared)?;
+        let by_address = limits::by_address(limits.ip_quota, client.clone(), &shared, &events)?;
+        let by_principal = limits::by_principal(limits.quota, &shared, &events)?;
         if let Some(store) = shared.redis {
             // What this instance holds of its callers' units, others may have.
             lifecycle.on_stop("leases", async move || store.drain().await);
         }
-        let (auth, dev) = auth::auth(&flags.auth, client)?;
+        let (auth, dev) = auth::auth(&flags.auth, client, events.clone())?;
         let lifecycle = lifecycle.clone();
         let stack = Self {
             health,
@@ -145,6 +152,7 @@ impl Stack {
             routes,
             tracing,
             metrics,
+            events,
             is_scraped_here: true,
             problems,
             deadlines,
@@ -197,6 +205,8 @@ impl Stack {
             // A scrape is no request of a user: nothing counts it.
             ScrapeLayer::new(self.is_scraped_here.then(|| self.metrics.scrape_service())),
             self.layers(),
+            // An upload may take its time as long as it moves; one that stalls would keep its slot.
+            self.deadlines.uploads(),
             // Right outside of the handlers: only they read bodies.
             RequestBodyLimitLayer::new(MIB),
         )
@@ -218,38 +228,13 @@ impl Stack {
         &self.metrics
     }
 
+    /// Counts what policies tell of their work.
+    pub(crate) const fn events(&self) -> &Events {
+        &self.events
+    }
+
     /// How this service speaks of its problems.
     pub(crate) const fn problems(&self) -> &Problems {
         &self.problems
     }
-}
-
-/// How this instance is: what it depends on, and where its life stands.
-fn health(lifecycle: &Lifecycle, flags: &LimitFlags) -> Result<Health, Refusal> {
-    let mut health = Health::builder().lifecycle(lifecycle).grpc_service("orders.v1.Orders");
-    if let Some(url) = &flags.redis {
-        let check = Check::redis("redis", url).every(Duration::from_secs(1));
-        // Limits go on without it, unless they were told to refuse then.
-        health = health.check(match flags.on_store_error {
-            OnStoreError::Deny => check.required(),
-            _ => check.degrading(),
-        });
-    }
-    health.build().map_err(|error| Refusal::new("--redis", error))
-}
-
-/// What is counted of requests and calls.
-fn metrics(recorder: Option<OpenTelemetry>) -> Result<Metrics, Refusal> {
-    let refuse = |error: &dyn std::fmt::Display| Refusal::new("metrics", error);
-    let methods = GrpcMethods::from_descriptor_set(DESCRIPTORS).map_err(|error| refuse(&error))?;
-    let metrics = Metrics::builder()
-        .routes(RouteTable::new(ROUTES))
-        .grpc(methods)
-        // A percentile of all requests is asked for, so streams are counted among them as well.
-        .streams(Streams::Both);
-    let metrics = match recorder {
-        Some(recorder) => metrics.recorder(recorder),
-        None => metrics,
-    };
-    metrics.build().map_err(|error| refuse(&error))
 }

@@ -1,6 +1,9 @@
 //! The examples of one layer each do what they say.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    task::{Context, Waker},
+};
 
 use axum::{
     Router,
@@ -11,15 +14,30 @@ use axum::{
 use http_body_util::BodyExt;
 use tower_service::Service;
 
+#[path = "../examples/auth.rs"]
+#[allow(dead_code, reason = "its main is for people")]
+mod auth;
+#[path = "../examples/breaker.rs"]
+#[allow(dead_code, reason = "its main is for people")]
+mod breaker;
 #[path = "../examples/deadline.rs"]
 #[allow(dead_code, reason = "its main is for people")]
 mod deadline;
+#[path = "../examples/obs.rs"]
+#[allow(dead_code, reason = "its main is for people")]
+mod obs;
 #[path = "../examples/problem.rs"]
 #[allow(dead_code, reason = "its main is for people")]
 mod problem;
 #[path = "../examples/ratelimit.rs"]
 #[allow(dead_code, reason = "its main is for people")]
 mod ratelimit;
+#[path = "../examples/shed.rs"]
+#[allow(dead_code, reason = "its main is for people")]
+mod shed;
+#[path = "../examples/shutdown.rs"]
+#[allow(dead_code, reason = "its main is for people")]
+mod shutdown;
 
 fn get(path: &str) -> Request<Body> {
     Request::get(path).body(Body::empty()).unwrap()
@@ -84,4 +102,62 @@ async fn a_report_comes_in_time_and_what_hangs_is_given_up() {
 
     let (answer, _) = ask(&mut app, within("/stuck", "50")).await;
     assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+}
+
+#[tokio::test]
+async fn orders_are_for_those_with_a_key() {
+    let (mut app, key) = auth::app().unwrap();
+    let (answer, _) = ask(&mut app, get("/orders")).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let mut request = get("/orders");
+    request.headers_mut().insert("x-api-key", key.parse().unwrap());
+    let (answer, body) = ask(&mut app, request).await;
+    assert_eq!((answer.status(), &*body), (StatusCode::OK, "the orders of alice"));
+    assert_eq!(ask(&mut app, get("/")).await.0.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_third_report_is_turned_away() {
+    let mut app = shed::app().unwrap();
+    let mut reports = [app.call(get("/report")), app.call(get("/report"))].map(Box::pin);
+    for report in &mut reports {
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(report.as_mut().poll(&mut context).is_pending());
+    }
+    let (answer, _) = ask(&mut app, get("/report")).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ask(&mut app, get("/")).await.0.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_dead_database_is_asked_three_times() {
+    let mut app = breaker::app().unwrap();
+    for _ in 0..3 {
+        let (answer, _) = ask(&mut app, get("/count")).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    let (answer, _) = ask(&mut app, get("/count")).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers().contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn requests_have_ids_and_are_counted() {
+    let mut app = obs::app().unwrap();
+    let (answer, _) = ask(&mut app, get("/orders/7")).await;
+    assert!(answer.headers().contains_key("x-request-id"));
+    let (_, metrics) = ask(&mut app, get("/metrics")).await;
+    assert!(metrics.contains("http_route=\"/orders/{id}\""), "{metrics}");
+}
+
+#[tokio::test]
+async fn an_instance_that_leaves_is_not_ready() {
+    let lifecycle = tower_ready_shutdown::Lifecycle::builder().build().unwrap();
+    let mut app = shutdown::app(&lifecycle).unwrap();
+    lifecycle.ready();
+    assert_eq!(ask(&mut app, get("/readyz")).await.0.status(), StatusCode::OK);
+    lifecycle.drain();
+    let (answer, _) = ask(&mut app, get("/readyz")).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ask(&mut app, get("/livez")).await.0.status(), StatusCode::OK);
 }

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::net::TcpListener;
 
-use tower_ready_shutdown::{Lifecycle, Timings};
+use tower_ready_shutdown::{Lifecycle, Timings, handover::inherited};
 
 use super::admin;
 use crate::{
@@ -50,7 +50,7 @@ where
         Ok(configured) => configured,
         Err(refusal) => return refuse(&refusal, 2),
     };
-    let served = open("--listen", flags.listen);
+    let served = inherited_or_open(flags.listen);
     let admin = flags.admin.map(|address| open("--admin", address));
     let ((listener, address), admin) = match (served, admin.transpose()) {
         (Ok(served), Ok(admin)) => (served, admin),
@@ -99,7 +99,7 @@ async fn configure(
     }
     let recorder = collector.as_ref().map(Collector::recorder);
     let (stack, dev) = Stack::new(&flags.stack, &lifecycle, recorder).await?;
-    let upstream = Upstream::new(&flags.stack.upstream, stack.metrics())?;
+    let upstream = Upstream::new(&flags.stack.upstream, &stack)?;
     let app = App::new(stack.problems().clone(), upstream, lifecycle.clone());
     Ok((lifecycle, stack.scraped_elsewhere(flags.admin.is_some()), dev, app))
 }
@@ -112,6 +112,18 @@ fn credentials(dev: &DevCredentials) -> String {
         .map(|(all, none)| format!("a token with every scope: {all}\na token with none: {none}\n"));
     let api_key = dev.api_key.as_ref().map(|key| format!("an API key: {key}\n"));
     tokens.unwrap_or_default() + &api_key.unwrap_or_default()
+}
+
+/// The socket that a service manager listens on for us, or one of our own.
+fn inherited_or_open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Refusal> {
+    let refuse = |error: io::Error| Refusal::new("LISTEN_FDS", error);
+    match inherited().tcp(0).map_err(refuse)? {
+        Some(listener) => {
+            let address = listener.local_addr().map_err(refuse)?;
+            Ok((listener, address))
+        }
+        None => open("--listen", address),
+    }
 }
 
 fn open(flag: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Refusal> {

@@ -6,6 +6,7 @@ use tower_ready_auth::{
     ApiKeys, Auth, ConfigError, FileKeys, JwtVerifier, KeySet, KeySource, KeyUrl, MemoryKeys,
     RevocationFile,
 };
+use tower_ready_obs::Events;
 use tower_ready_ratelimit::key::Address;
 
 use crate::{
@@ -26,7 +27,11 @@ pub(crate) struct DevCredentials {
 }
 
 /// Who may call, and the credentials that were made for want of others.
-pub(super) fn auth(flags: &AuthFlags, client: Address) -> Result<(Auth, DevCredentials), Refusal> {
+pub(super) fn auth(
+    flags: &AuthFlags,
+    client: Address,
+    events: Events,
+) -> Result<(Auth, DevCredentials), Refusal> {
     let (keys, tokens) = match &flags.jwks {
         Some(place) => (key_source(place).map_err(refuse("--jwks"))?, None),
         None => dev_keys(flags).map_err(refuse("--jwks"))?,
@@ -50,6 +55,7 @@ pub(super) fn auth(flags: &AuthFlags, client: Address) -> Result<(Auth, DevCrede
         // Some routes are open; what the others ask is said where they are.
         .optional(true)
         .throttle(failures, period)
+        .on_event(events)
         // Behind a proxy the failures of one client are not those of all.
         .source(move |head| client.of(head));
     if let Some(path) = &flags.revocations {

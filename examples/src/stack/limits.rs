@@ -1,6 +1,7 @@
 //! How much callers may ask.
 
 use tower_ready_auth::Principal;
+use tower_ready_obs::Events;
 use tower_ready_ratelimit::{
     Head, Policy, Quota, RateLimiter,
     key::{Address, Found, Key, KeyBuf},
@@ -23,12 +24,17 @@ pub(super) fn by_address(
     quota: Quota,
     client: Address,
     shared: &Shared,
+    events: &Events,
 ) -> Result<RateLimiter<Buckets>, Refusal> {
-    limiter("address", "--ip-quota", quota, client, shared)
+    limiter("address", "--ip-quota", quota, client, shared, events)
 }
 
-pub(super) fn by_principal(quota: Quota, shared: &Shared) -> Result<RateLimiter<Buckets>, Refusal> {
-    limiter("principal", "--quota", quota, principal, shared)
+pub(super) fn by_principal(
+    quota: Quota,
+    shared: &Shared,
+    events: &Events,
+) -> Result<RateLimiter<Buckets>, Refusal> {
+    limiter("principal", "--quota", quota, principal, shared, events)
 }
 
 fn limiter(
@@ -37,10 +43,12 @@ fn limiter(
     quota: Quota,
     key: impl Key,
     shared: &Shared,
+    events: &Events,
 ) -> Result<RateLimiter<Buckets>, Refusal> {
     let refuse = |error| Refusal::new(flag, error);
     RateLimiter::builder()
         .policy(Policy::new(name, quota).key(key).on_store_error(shared.on_error))
+        .on_event(events.clone())
         .secret(shared.secret())
         .with_store(shared.buckets().map_err(refuse)?)
         .build()

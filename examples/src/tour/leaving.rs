@@ -7,7 +7,8 @@ use super::{http::Call, seen::Seen, show::Show, stage::Stage};
 pub(super) async fn show(on: Stage, show: &mut Show) {
     show.section(
         "The end: nothing in flight is lost",
-        "A stream and a subscription to events are open when the end begins.",
+        "A stream and a subscription to events are open when the end begins. Balancers are told to go \
+         elsewhere, and what they still send is served.",
     );
 
     show.step("An end while streams are open", "shutdown", async {
@@ -20,6 +21,10 @@ pub(super) async fn show(on: Stage, show: &mut Show) {
         let stream = stream.open(on.http).await?.into_body();
         let events = events.open(on.http).await?.into_body();
         on.app.lifecycle.drain();
+        // Still served, until balancers have noticed.
+        let ready = on.send(Call::get("/readyz")).await?.status;
+        let live = on.send(Call::get("/livez")).await?.status;
+        let served = on.send(Call::get("/")).await?.status;
 
         let lines = stream.collect().await?.to_bytes();
         let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
@@ -33,6 +38,8 @@ pub(super) async fn show(on: Stage, show: &mut Show) {
             checks: Vec::new(),
         };
         Ok(seen
+            .check("not ready, but alive", ready == 503 && live == 200)
+            .check("new requests are served meanwhile", served == 200)
             .check("the stream is finished", lines == 5)
             .check("the events end and do not break", events.is_ok())
             .check("then nobody listens", refused)

@@ -4,6 +4,7 @@
 //! title, the layer that did it, and a future that sends, looks at what came back, and checks it.
 
 mod callers;
+mod calls;
 mod captured;
 mod deadlines;
 mod errors;
@@ -12,6 +13,7 @@ mod http;
 mod identity;
 mod leaving;
 mod limits;
+mod observed;
 mod page;
 mod seen;
 mod show;
@@ -86,7 +88,9 @@ async fn walk(show: &mut Show) -> Result<(), seen::Fault> {
     limits::show(&on, show).await;
     deadlines::show(&on, show).await;
     slots::show(&on, show).await;
+    calls::show(&on, show).await;
     grpc::show(&on, show).await;
+    observed::show(&on, show).await;
     leaving::show(on, show).await;
     Ok(())
 }

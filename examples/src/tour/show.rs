@@ -127,7 +127,7 @@ impl Show {
         line("");
         line(&paint.bold(&format!("── At a glance {}", "─".repeat(WIDTH - 15))));
         let head =
-            format!("      {} {} {}", fitted("step", 43), fitted("layer", 12), "what came back");
+            format!("      {} {} {}", fitted("step", 43), fitted("layer", 13), "what came back");
         line(&paint.dim(&head));
         for step in &self.steps {
             let row = format!(
@@ -135,7 +135,7 @@ impl Show {
                 mark(paint, step.ok),
                 step.step,
                 fitted(&step.title, 43),
-                paint.cyan(&fitted(step.layer, 12)),
+                paint.cyan(&fitted(step.layer, 13)),
                 step.seen.gist
             );
             line(&row);

@@ -19,6 +19,7 @@ use tower_ready_ratelimit::Quota;
 use tower_ready_shutdown::{Lifecycle, Report, Timings};
 
 use super::{
+    calls::FlakyUpstream,
     captured::Captured,
     http::{Answer, Call},
     seen::Fault,
@@ -41,6 +42,9 @@ const QUOTA: Quota = Quota::new(5, Duration::from_secs(600));
 /// How long the servers serve on once their end has begun: longer than a step needs to look.
 const LAME_DUCK: Duration = Duration::from_millis(500);
 
+/// How long a service that failed is left alone: long enough to be seen, and short enough to wait.
+const BREAKER_OPEN: Duration = Duration::from_millis(400);
+
 /// How long a token of the tour is good.
 const FIVE_MINUTES: i64 = 300;
 
@@ -51,6 +55,8 @@ pub(super) struct Stage {
     /// A limiter that knows only HTTP, in front of gRPC: bare, and behind our problem layer.
     plain: SocketAddr,
     mended: SocketAddr,
+    /// What the service calls.
+    pub(super) upstream: FlakyUpstream,
     pub(super) log: Captured,
     pub(super) app: App,
     signer: Signer,
@@ -67,7 +73,9 @@ impl Stage {
     pub(super) async fn start() -> Result<Self, Fault> {
         let log = Captured::default();
         telemetry::start(Format::Text, log.clone(), None);
-        let configured = configure().await;
+        let upstream = FlakyUpstream::default();
+        let (upstream_listener, upstream_address) = open()?;
+        let configured = configure(upstream_address).await;
         let (stack, dev, app) = configured.map_err(|refusal| refusal.to_string())?;
 
         let (http_listener, http) = open()?;
@@ -84,6 +92,7 @@ impl Stage {
             lifecycle.run(async { tokio::join!(on_axum, on_tonic).0 }).await
         });
         let mut others = JoinSet::new();
+        others.spawn(serve(upstream_listener, upstream.router()));
         others.spawn(serve(plain_listener, bare));
         others.spawn(serve(mended_listener, behind_ours));
         Ok(Self {
@@ -91,6 +100,7 @@ impl Stage {
             grpc,
             plain,
             mended,
+            upstream,
             log,
             app,
             signer: dev_signer()?,
@@ -178,7 +188,7 @@ impl Stage {
     }
 }
 
-async fn configure() -> Result<(Stack, DevCredentials, App), Refusal> {
+async fn configure(upstream: SocketAddr) -> Result<(Stack, DevCredentials, App), Refusal> {
     let mut flags = StackFlags::take(&mut Source::new([], |_| None, &[])?)?;
     flags.limits.quota = QUOTA;
     flags.limits.ip_quota = QUOTA;
@@ -186,13 +196,15 @@ async fn configure() -> Result<(Stack, DevCredentials, App), Refusal> {
     flags.limits.trust_proxy = vec!["127.0.0.0/8".to_owned()];
     flags.timeout = Duration::from_secs(1);
     flags.max_in_flight = 4;
+    flags.upstream.base = format!("http://{upstream}").parse().ok();
+    flags.upstream.breaker_open = BREAKER_OPEN;
     // Nobody sends signals here: the tour itself begins the end.
     let lifecycle = Lifecycle::builder()
         .timings(Timings::new(LAME_DUCK, Duration::from_secs(3)))
         .build()
         .map_err(|error| Refusal::new("the tour", error))?;
     let (stack, dev) = Stack::new(&flags, &lifecycle, None).await?;
-    let upstream = Upstream::new(&flags.upstream, stack.metrics())?;
+    let upstream = Upstream::new(&flags.upstream, &stack)?;
     let app = App::new(stack.problems().clone(), upstream, lifecycle);
     Ok((stack, dev, app))
 }

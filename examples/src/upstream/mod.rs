@@ -8,7 +8,7 @@ mod wire;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, Uri, request::Parts};
+use http::{Request, Response, StatusCode, Uri, request::Parts};
 use http_body_util::Empty;
 use hyper_util::{
     client::legacy::{Client, Error, connect::HttpConnector},
@@ -17,12 +17,13 @@ use hyper_util::{
 use tower::{ServiceBuilder, ServiceExt, retry::budget::TpsBudget, util::BoxCloneSyncService};
 use tower_ready_breaker::{Backoff, Breaker, RetryPolicy, by_authority};
 use tower_ready_deadline::ClientDeadlines;
-use tower_ready_obs::{ClientTracing, Metrics};
+use tower_ready_obs::ClientTracing;
 use tower_ready_problem::Problem;
 
 use crate::{
     flags::{Refusal, UpstreamFlags},
     http::{Body, stream_body},
+    stack::Stack,
 };
 
 /// The longest that an upstream is left alone.
@@ -38,7 +39,7 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     /// A client, where there is somebody to call.
-    pub(crate) fn new(flags: &UpstreamFlags, metrics: &Metrics) -> Result<Option<Self>, Refusal> {
+    pub(crate) fn new(flags: &UpstreamFlags, stack: &Stack) -> Result<Option<Self>, Refusal> {
         let breaker = Breaker::builder("upstream")
             // Five in a row, or half of at least twenty in ten seconds, which is the default.
             .consecutive_failures(5)
@@ -47,6 +48,7 @@ impl Upstream {
                 LONGEST_OPEN.max(flags.breaker_open),
             ))
             .successes_to_close(2)
+            .on_event(stack.events().clone())
             .build_keyed(by_authority)
             .map_err(|error| Refusal::new("--breaker-open", error))?;
         let refuse = |error| Refusal::new("--upstream-timeout", error);
@@ -81,11 +83,12 @@ impl Upstream {
             .retry(again)
             // Each attempt is a span of its own, and tells the upstream of our trace and request id.
             .layer(tracing.layer())
-            .layer(metrics.client_layer())
+            .layer(stack.metrics().client_layer())
             // Hears of every attempt, also of those that timed out.
             .layer(breaker.layer())
             // So that one that hangs leaves time for another.
             .layer(attempt.layer())
+            .map_response(wire::answer)
             .service(transport);
         Ok(flags.base.clone().map(|base| Self { base, client }))
     }
@@ -93,10 +96,8 @@ impl Upstream {
     /// Calls the upstream for a request that is being served.
     pub(crate) async fn get(&self, path: &str, head: &Parts) -> Result<Response<Body>, Problem> {
         let request = wire::request(&self.base, path, head)?;
-        match self.client.clone().oneshot(request).await {
-            Ok(answer) => Ok(wire::answer(answer)),
-            // It refused the connection, or broke it before its head: there is no answer.
-            Err(error) => Err(Problem::status(http::StatusCode::BAD_GATEWAY).source(error)),
-        }
+        // When it refused the connection, or broke it before its head, there is no answer.
+        let gone = |error| Problem::status(StatusCode::BAD_GATEWAY).source(error);
+        self.client.clone().oneshot(request).await.map_err(gone)
     }
 }

@@ -4,14 +4,17 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, Request, Response, StatusCode, Uri,
     header::{
-        CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-        UPGRADE,
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
     },
     request::Parts,
 };
 use http_body_util::Empty;
+use hyper::body::Incoming;
 use tower_ready_core::Deadline;
 use tower_ready_problem::Problem;
+
+use crate::http::{Body, full, stream_body};
 
 /// What is between two neighbours, and ends here (RFC 9110 §7.6.1), and what speaks of limits that
 /// are not ours.
@@ -58,13 +61,22 @@ fn climbs(part: &str) -> bool {
     plain == "." || plain == ".."
 }
 
-/// The answer, as one of ours.
-pub(super) fn answer<B>(mut answer: Response<B>) -> Response<B> {
-    let headers = answer.headers_mut();
-    for name in named(headers).into_iter().chain(HOP_BY_HOP) {
-        headers.remove(name);
+/// The answer, as one of ours. What an upstream says in an error is for us and not for our callers:
+/// they are told the status, and the stack makes a problem of it.
+pub(super) fn answer(answer: Response<Incoming>) -> Response<Body> {
+    let (mut head, body) = answer.into_parts();
+    for name in named(&head.headers).into_iter().chain(HOP_BY_HOP) {
+        head.headers.remove(name);
     }
-    answer
+    let body = if head.status.is_client_error() || head.status.is_server_error() {
+        for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING] {
+            head.headers.remove(name);
+        }
+        full(Bytes::new())
+    } else {
+        stream_body(body)
+    };
+    Response::from_parts(head, body)
 }
 
 /// The headers that `Connection` names.

@@ -66,8 +66,15 @@ fn nonsense_is_refused_in_one_line_that_names_the_flag() {
             &["--upstream-timeout", "0s"],
             &["--upstream-timeout", "1ms"],
             &["--breaker-open", "0ms"],
-            // Of the contract, but nothing stands behind it yet.
-            &["--otlp", "http://127.0.0.1:4318"],
+            &["--otlp", "127.0.0.1:4318"],
+            &["--edge", "maybe"],
+            &["--lame-duck", "8"],
+            &["--drain", "2h"],
+            &["--redis", "127.0.0.1:6379"],
+            &["--redis", "redis://"],
+            &["--limit-mode", "loose"],
+            &["--on-store-error", "ignore"],
+            &["--instances", "0"],
         ] {
             let line = refused(binary, flags, 2);
             let name = flags[0].split('=').next().unwrap();
@@ -93,6 +100,14 @@ fn help_lists_every_flag_and_its_variable() {
             "api-keys",
             "auth-failures",
             "quota",
+            "redis",
+            "limit-mode",
+            "on-store-error",
+            "instances",
+            "edge",
+            "lame-duck",
+            "drain",
+            "otlp",
             "upstream",
             "upstream-timeout",
             "breaker-open",

@@ -66,16 +66,51 @@ async fn an_operator_may_ask_for_the_end() {
 }
 
 #[tokio::test]
+async fn an_instance_that_leaves_serves_until_balancers_have_noticed() {
+    for host in HTTP_HOSTS {
+        let server = Server::start(host, &["--lame-duck", "2s"]);
+        let upload = call(server.address, Method::GET, "/slow?ms=2500").open();
+        let upload = tokio::spawn(upload);
+        get(server.address, "/").await;
+        server.terminate();
+        let noticed = async { while get(server.address, "/readyz").await.status != 503 {} };
+        within(noticed).await;
+        assert_eq!(get(server.address, "/livez").await.status, 200, "{host}");
+        assert_eq!(get(server.address, "/").await.status, 200, "{host}");
+        assert_eq!(within(upload).await.unwrap().status(), 200, "{host}");
+        let (status, rest) = server.ended();
+        assert!(status.success(), "{host}: {status}: {rest:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_cut_and_does_not_look_whole() {
+    for host in HTTP_HOSTS {
+        let server = Server::start(host, &["--drain", "500ms"]);
+        let path = "/stream?chunks=1000000&every_ms=20";
+        let body = call(server.address, Method::GET, path).open().await.into_body();
+        server.terminate();
+        assert!(within(body.collect()).await.is_err(), "{host}: a body that was cut looked whole");
+        let (status, rest) = server.ended();
+        assert!(!status.success(), "{host}: {rest:?}");
+        assert!(rest.iter().any(|line| line.contains("/stream")), "{host}: {rest:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_second_signal_cuts_and_says_so() {
     for host in HTTP_HOSTS {
         let server = Server::start(host, &[]);
         let _slow =
             call(server.address, Method::GET, "/stream?chunks=2&every_ms=600000").open().await;
         server.terminate();
-        server.logs(&["leaving"]);
+        server.logs(&["the process is closing"]);
         server.terminate();
         let (status, rest) = server.ended();
         assert_eq!(status.code(), Some(1), "{host}");
-        assert!(rest.iter().any(|line| line.contains("work was cut")), "{host}: {rest:?}");
+        assert!(
+            rest.iter().any(|line| line.contains("cut: request GET /stream")),
+            "{host}: {rest:?}"
+        );
     }
 }

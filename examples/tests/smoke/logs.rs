@@ -39,7 +39,10 @@ async fn every_line_is_an_object_where_that_was_asked_for() {
             lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         let of_request: Vec<_> =
             lines.iter().filter(|line| line["request_id"] == "smoke-1").collect();
-        assert!(of_request.iter().any(|line| line["target"] == "access"), "{host}: {lines:?}");
+        assert!(
+            of_request.iter().any(|line| line["target"] == "tower_ready_obs::access"),
+            "{host}: {lines:?}"
+        );
         assert!(of_request.iter().all(|line| line["trace_id"] == TRACE), "{host}: {lines:?}");
         assert!(lines.iter().any(|line| line["target"] == "panic"), "{host}: {lines:?}");
         assert!(!format!("{lines:?}").contains("secret"), "{host}: {lines:?}");

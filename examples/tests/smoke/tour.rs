@@ -18,7 +18,7 @@ fn every_step_of_the_tour_behaves() {
     assert_eq!(errors, "");
     let lines = String::from_utf8(output.stdout).unwrap();
     let steps: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(steps.len() >= 28, "{} steps", steps.len());
+    assert!(steps.len() >= 40, "{} steps", steps.len());
     for (n, step) in steps.iter().enumerate() {
         assert_eq!(step["step"], n + 1);
         assert_eq!(step["ok"], true, "{step}");
@@ -33,7 +33,9 @@ fn every_step_of_the_tour_behaves() {
     assert_eq!(names.collect::<HashSet<_>>().len(), steps.len());
     let layers: HashSet<_> = steps.iter().filter_map(|step| step["layer"].as_str()).collect();
     assert!(
-        ["problem", "ratelimit", "deadline", "shed"].iter().all(|layer| layers.contains(layer)),
+        ["problem", "auth", "ratelimit", "deadline", "shed", "breaker", "obs", "shutdown"]
+            .iter()
+            .all(|layer| layers.contains(layer)),
         "{layers:?}"
     );
     for told in [
