@@ -5,6 +5,7 @@
 
 mod bench;
 mod cmd;
+mod drive;
 mod failure;
 mod interop;
 mod package;
@@ -30,7 +31,9 @@ usage: cargo xtask <command>
   bench [concern…]                what each layer costs beside its peers (no concern: all)
         --report | --check | --bless
                                   write docs/BENCHMARKS.md | compare the counts | commit to them
-  interop [part…]                 run against software that others wrote (no part: all parts)";
+  interop [part…]                 run against software that others wrote (no part: all parts)
+  load [--seconds N]              what a server gives under load, with and without the stack
+  chaos [--seconds N]             what clients see while Redis, an upstream and instances die";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -53,6 +56,9 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         Some((command, rest)) if command == "test" => test::run(rest),
         Some((command, rest)) if command == "bench" => bench::run_with(rest),
         Some((command, rest)) if command == "interop" => interop::run(rest),
+        Some((command, rest)) if command == "load" || command == "chaos" => {
+            drive::run(command, rest)
+        }
         Some((command, _)) => Err(Failure::Usage(format!("no command is called `{command}`"))),
         None => Err(Failure::Usage("name a command".to_owned())),
     }
