@@ -1,5 +1,82 @@
 //! What happened, told the same way on every host: RED metrics, trace context, spans, request ids and an access log as Tower layers.
 //!
+//! # Metrics
+//!
+//! Without them nobody knows how many requests fail, or how long they take, before somebody complains.
+//! The layers at hand stop their clocks at the head of an answer, count neither callers that left nor
+//! panics, take gRPC's trailers for a success, and make labels of whatever a scanner sends, until the
+//! process or Prometheus runs out of memory. [`Metrics`] is one handle for what layers count and for
+//! where that is read:
+//!
+//! ```
+//! use http::{Request, Response};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_ready_obs::{Metrics, RouteTable};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let metrics = Metrics::builder().routes(RouteTable::new(["/orders/{id}"])).build().unwrap();
+//! let app = metrics.layer().layer(service_fn(|_: Request<()>| async {
+//!     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+//! }));
+//!
+//! app.oneshot(Request::get("/orders/42").body(()).unwrap()).await.unwrap();
+//! let counted = r#"http_server_request_duration_seconds_count{http_route="/orders/{id}"}"#;
+//! metrics.scrape().assert(counted, 1.0);
+//! # });
+//! ```
+//!
+//! On axum `metrics.layer()` goes into `Router::layer`, with the feature `axum` for the routes, and
+//! `metrics.scrape_service()` is served by `Router::route_service("/metrics", …)`; tonic and hyper take
+//! the same layer.
+//!
+//! 1. Each request is counted exactly once, when its answer is over to the last byte, trailer or error,
+//!    when its caller has left, or when it panicked, on a server and with
+//!    [`client_layer`](Metrics::client_layer) on a client.
+//! 2. Names and labels are those of OpenTelemetry's conventions. There is no counter of requests: it is
+//!    the `_count` of the durations.
+//! 3. A call of gRPC or gRPC-Web is counted under `rpc_…` alone. Its status is that of its trailers or
+//!    of its head; of gRPC-Web, whose trailers are in the body, that of the head alone. Connect counts as
+//!    the HTTP that it is.
+//! 4. `error_type` comes from a closed set: the status or code where it is an error of this side,
+//!    `cancelled`, `panic`, `body`, `timeout`, kinds of I/O errors, or `_OTHER`. The text of an error is
+//!    never part of a label.
+//! 5. A route is a template or nothing. It comes from [`route_by`](MetricsBuilder::route_by), from a
+//!    [`Route`](tower_ready_core::Route) in the extensions, from axum, or from a [`RouteTable`]. A layer
+//!    that sits outside of the router learns it from a [`Metrics::route_layer`] inside. Methods of gRPC
+//!    are told by name if they are [declared](GrpcMethods), methods of HTTP if they are
+//!    [known](MetricsBuilder::known_methods).
+//! 6. There is room for [so many](MetricsBuilder::max_series) series and no more. What finds none is
+//!    counted together, and a counter and one warning tell of it.
+//! 7. Durations of streams are kept [apart](Streams), so that a percentile of the others means
+//!    something.
+//! 8. Buckets show the trace of a sampled request, as an exemplar, by its `traceparent`: put the layer
+//!    inside of the one of [`Tracing`].
+//! 9. Answers that our other crates made and problems are counted by what they are, with no wiring.
+//!
+//! | metric | labels |
+//! |---|---|
+//! | `http_server_request_duration_seconds` | `http_request_method`, `url_scheme`, `http_route`, `http_response_status_code`, `error_type`, `network_protocol_version` |
+//! | `http_client_request_duration_seconds` | the same without the route, `server_address`, `server_port` |
+//! | `rpc_server_call_duration_seconds`, `rpc_client_call_duration_seconds` | `rpc_system_name`, `rpc_method`, `rpc_response_status_code`, `error_type`; of a client the server too |
+//! | `http_server_active_requests`, `http_client_active_requests`, calls of gRPC included | `http_request_method`, `url_scheme` |
+//! | `tower_ready_http_time_to_headers_seconds`, `tower_ready_rpc_…`, `tower_ready_http_client_…`, `tower_ready_rpc_client_…` | those of the durations |
+//! | `tower_ready_http_stream_duration_seconds`, and so on | those of the durations |
+//! | `http_server_request_body_size_bytes`, `http_server_response_body_size_bytes`, and so on, [if asked for](MetricsBuilder::body_sizes) | those of the durations |
+//! | `tower_ready_rejections_total` | `layer`, `kind`, `http_route` or `rpc_method` |
+//! | `tower_ready_problems_total` | `problem_type`, `http_route` or `rpc_method` |
+//! | `tower_ready_panics_total` | `http_route` or `rpc_method` |
+//! | `tower_ready_series_dropped_total` | – |
+//! | `tower_ready_build_info` | `name`, `version` |
+//! | `process_…`, `tokio_…` | – |
+//! | `tower_ready_auth_events_total`, `…_ratelimit_…`, `…_breaker_…`, `…_shed_…`, `…_deadline_…`, `…_shutdown_…` | `event`, and what it is about |
+//!
+//! [`Metrics::scrape_service`] speaks text 0.0.4, OpenMetrics 1.0 and protocol buffers with native
+//! histograms, page by page. A registry of the prometheus crate takes a `Metrics::collector`, and an SDK
+//! of OpenTelemetry hears of each request through a [`Recorder`]. In your tests [`Metrics::scrape`] is
+//! there to be asserted on.
+//!
+//! Counting takes no lock and allocates nothing once a series is there. A series is never forgotten.
+//!
 //! # Ids, spans and the access log
 //!
 //! Without them an error report names no request, a trace ends at each hop, and a caller that asks
@@ -85,6 +162,20 @@
 //! # drop(subscriber);
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `tracing` | yes | ids, spans and the access log, and a warning when series find no room; costs tracing |
+//! | `axum` | no | axum's routes as labels; costs axum, which is there already |
+//! | `hyper`, `tower` | no | knows the errors of hyper, of tower's timeout and load shed; costs that crate |
+//! | `prometheus` | no | `Metrics::collector` for a registry; costs prometheus |
+//! | `opentelemetry` | no | `OpenTelemetry`, a [`Recorder`], and `TraceContextPropagator`; costs its API, no SDK |
+//! | `tracing-opentelemetry` | no | spans become those of OpenTelemetry; costs that crate |
+//! | `gzip` | no | compressed answers to scrapes; costs flate2 |
+//! | `tokio` | no | `Metrics::runtime`, how busy a runtime is; costs tokio, which is there already |
+//! | `auth`, `breaker`, `deadline`, `ratelimit`, `shed`, `shutdown` | no | `Metrics::events`, and `Metrics::watch_…` for gauges; each costs that crate of ours |
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 

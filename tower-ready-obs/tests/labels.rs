@@ -1,6 +1,6 @@
 //! Nothing that a caller sends makes a series, and what names a route is found where the layer sits.
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{collections::HashSet, convert::Infallible, io, time::Duration};
 
 use axum::{Router, body::Body, routing::get};
 use http::{Method, Request, Response, StatusCode};
@@ -55,6 +55,11 @@ impl Scanner {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = Method::from_bytes(&method).unwrap_or(Method::GET);
         *request.uri_mut() = http::Uri::try_from(path).unwrap_or_default();
+        *request.version_mut() = match self.below(3) {
+            0 => http::Version::HTTP_10,
+            1 => http::Version::HTTP_11,
+            _ => http::Version::HTTP_2,
+        };
         for name in [
             "host",
             "x-forwarded-host",
@@ -99,14 +104,17 @@ async fn ten_thousand_requests_of_a_scanner_leave_a_few_series() {
     assert_eq!(counted, 10_000.0);
     scrape.assert("http_server_active_requests", 0.0);
     scrape.assert("tower_ready_series_dropped_total", 0.0);
-    // Eleven methods, three routes, three statuses.
-    assert!(scrape.series(COUNT) <= 99, "{} series", scrape.series(COUNT));
+    // Eleven methods, three routes, three statuses, three versions.
+    assert!(scrape.series(COUNT) <= 297, "{} series", scrape.series(COUNT));
     // Two methods that are known and `_OTHER`, and what a client makes of the statuses.
     let calls = scrape.series("rpc_server_call_duration_seconds_count");
     assert!(calls <= 9, "{calls} series");
     assert!(scrape.sum(&format!("{COUNT}{{http_request_method=\"_OTHER\"}}")) > 100.0);
     assert!(scrape.sum(&format!("{COUNT}{{http_route=\"/orders/{{id}}\"}}")) > 100.0);
-    for line in metrics.to_text().lines() {
+    let text = metrics.to_text();
+    let series = || text.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0));
+    assert_eq!(series().count(), series().collect::<HashSet<_>>().len(), "some come twice");
+    for line in text.lines() {
         let is_comment = line.starts_with("# HELP ") || line.starts_with("# TYPE ");
         assert!(is_comment || line.parse::<tower_ready_obs::Scrape>().is_ok(), "{line}");
     }

@@ -110,7 +110,7 @@ impl Family for Histograms {
             None => overflow.at(number),
             Some(number) => series.at(number),
         };
-        let fits = |it: &&Series| it.kind == self.kind && it.is_stream == self.is_stream;
+        let fits = |it: &&Box<Series>| it.kind == self.kind && it.is_stream == self.is_stream;
         let Some(series) = at.filter(fits) else {
             return;
         };

@@ -13,6 +13,14 @@ mod route_layer;
 mod service;
 mod state;
 
+#[cfg(any(
+    feature = "auth",
+    feature = "breaker",
+    feature = "deadline",
+    feature = "ratelimit",
+    feature = "shed",
+    feature = "shutdown"
+))]
 pub(crate) use self::counters::Counters;
 #[cfg(feature = "opentelemetry")]
 pub(crate) use self::families::places;

@@ -40,9 +40,9 @@ pub(crate) struct State {
 
     pub(crate) names: Names,
     pub(crate) peers: Names,
-    pub(crate) series: Table<Series>,
+    pub(crate) series: Table<Box<Series>>,
     /// Takes what finds no room, one for each kind, of streams and of others.
-    pub(crate) overflow: Table<Series>,
+    pub(crate) overflow: Table<Box<Series>>,
     pub(crate) dropped: Counter,
     pub(crate) active: Active,
     pub(crate) rejections: Counters,
@@ -96,11 +96,11 @@ impl State {
     }
 
     #[cold]
-    pub(crate) fn make(&self, key: Key) -> Series {
+    pub(crate) fn make(&self, key: Key) -> Box<Series> {
         self.assemble(key.kind, key.is_stream, self.labels(&key))
     }
 
-    fn assemble(&self, kind: Kind, is_stream: bool, labels: LabelSet) -> Series {
+    fn assemble(&self, kind: Kind, is_stream: bool, labels: LabelSet) -> Box<Series> {
         let bounds: Vec<f64> = self.shape.durations.shown().collect();
         let Shape { time_to_headers, body_sizes, .. } = self.shape;
         let [request, response] = kind.sizes();
@@ -113,7 +113,7 @@ impl State {
             bounds: &bounds,
         };
         let records = self.recorder.iter().map(|recorder| recorder.series(&info)).collect();
-        Series::new(kind, is_stream, labels, &self.shape, records)
+        Box::new(Series::new(kind, is_stream, labels, &self.shape, records))
     }
 
     fn labels(&self, key: &Key) -> LabelSet {

@@ -97,12 +97,15 @@ impl Key {
             (Some(status), _) => u64::from(status.as_u16()),
             (None, _) => 0,
         };
+        // What a call is not labelled by must not tell it from another either: two series with the
+        // same labels are no exposition.
+        let http = |field: u64| if self.kind.is_rpc() { 0 } else { field };
         [
             (self.kind as u64, 2),
             (self.is_stream.into(), 1),
-            (self.method.index() as u64, 4),
-            (self.scheme as u64, 2),
-            (self.version as u64, 3),
+            (http(self.method.index() as u64), 4),
+            (http(self.scheme as u64), 2),
+            (http(self.version as u64), 3),
             (status, 10),
             (self.error as u64, 5),
             (self.name.number().into(), 21),

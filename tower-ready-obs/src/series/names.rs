@@ -90,6 +90,10 @@ impl Names {
 
     #[cold]
     fn insert(&self, name: &str, own: Route) -> Name {
+        // To Prometheus a label that is empty is none.
+        if name.is_empty() {
+            return Name::NONE;
+        }
         if self.len.fetch_add(1, Relaxed) >= self.max {
             self.len.fetch_sub(1, Relaxed);
             return Name::OTHER;
@@ -129,6 +133,7 @@ mod tests {
         assert_eq!(names.get("/orders/50"), None);
         assert_eq!(names.text(Name::OTHER), Some("_OTHER"));
         assert_eq!(names.text(Name::NONE), None);
+        assert_eq!(names.get_or_insert("", || Route::from("")), Name::NONE);
     }
 
     #[test]
