@@ -15,6 +15,7 @@ mod problem;
 mod requests;
 mod shed;
 mod shutdown;
+mod trace;
 
 fn main() {
     tower_ready_benches::main(&[
@@ -26,5 +27,6 @@ fn main() {
         ("problem", problem::cases),
         ("shed", shed::cases),
         ("shutdown", shutdown::cases),
+        ("trace", trace::cases),
     ]);
 }

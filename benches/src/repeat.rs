@@ -14,6 +14,12 @@ impl Repeat {
         }))
     }
 
+    /// Repeats the same inside of something that is set up once for all turns.
+    pub fn within(self, scope: impl Fn(&mut dyn FnMut()) + 'static) -> Self {
+        let Self(mut run) = self;
+        Self(Box::new(move |times| scope(&mut || run(times))))
+    }
+
     /// Repeats nothing: the baseline of mere operations.
     pub(crate) fn nothing() -> Self {
         Self::of(|| ())

@@ -13,8 +13,6 @@ pub use self::{
     state::{InvalidMember, TraceState},
 };
 
-use std::str;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tower_ready_core::TraceId;
@@ -130,11 +128,10 @@ impl TraceContext {
     pub fn from_traceparent(value: &HeaderValue) -> Option<Self> {
         // Core knows the rules, and has seen that all that follows is digits.
         let trace_id = TraceId::from_value(value)?;
-        let text = str::from_utf8(value.as_bytes().get(..TRACEPARENT_LEN)?).ok()?;
-        let span_id = u64::from_str_radix(text.get(36..52)?, 16).ok()?;
-        let flags = u8::from_str_radix(text.get(53..)?, 16).ok()?;
+        let text = value.as_bytes().first_chunk::<TRACEPARENT_LEN>()?;
+        let span_id = number(&text[36..52]);
         // §3.2.2.5.3: flags that have no meaning yet are set to zero.
-        let flags = flags & (SAMPLED | RANDOM);
+        let flags = number(&text[53..]) as u8 & (SAMPLED | RANDOM);
         let state = TraceState::default();
         Some(Self { trace_id, span_id: SpanId::from_u64(span_id)?, flags, state })
     }
@@ -161,12 +158,9 @@ impl TraceContext {
     /// Writes the value of `traceparent`.
     pub(crate) fn write_traceparent(&self, text: &mut [u8; TRACEPARENT_LEN]) {
         const FLAGS: [&[u8; 2]; 4] = [b"00", b"01", b"02", b"03"];
-        let (mut trace, mut span) = ([0; 32], [0; 16]);
-        let _ = self.trace_id.encode(&mut trace);
-        let _ = self.span_id.encode(&mut span);
-        text.copy_from_slice(b"00-00000000000000000000000000000000-0000000000000000-00");
-        text[3..35].copy_from_slice(&trace);
-        text[36..52].copy_from_slice(&span);
+        *text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        text[3..35].copy_from_slice(&self.trace_id.to_digits());
+        text[36..52].copy_from_slice(&self.span_id.to_digits());
         text[53..].copy_from_slice(FLAGS[usize::from(self.flags & (SAMPLED | RANDOM))]);
     }
 
@@ -199,4 +193,10 @@ impl TraceContext {
     pub const fn state(&self) -> &TraceState {
         &self.state
     }
+}
+
+/// The number that these digits are; they are known to be hexadecimal, in lower case.
+fn number(digits: &[u8]) -> u64 {
+    let value = |digit: &u8| u64::from((digit & 0xf) + (digit >> 6) * 9);
+    digits.iter().fold(0, |number, digit| number << 4 | value(digit))
 }

@@ -30,11 +30,18 @@ impl SpanId {
     /// The id as text, written where the caller says: no formatter, no allocation.
     #[must_use]
     pub fn encode(self, text: &mut [u8; 16]) -> &str {
-        let mut wide = [0; 32];
-        // The digits of a number of twice the width end in ours.
-        let _ = TraceId::from(u128::from(self.0)).encode(&mut wide);
-        text.copy_from_slice(&wide[16..]);
+        *text = self.to_digits();
         str::from_utf8(text).unwrap_or_default()
+    }
+
+    /// The digits of the id, as ASCII.
+    #[must_use]
+    pub fn to_digits(self) -> [u8; 16] {
+        // The digits of a number of twice the width end in ours.
+        let wide = TraceId::from(u128::from(self.0)).to_digits();
+        let mut digits = [0; 16];
+        digits.copy_from_slice(&wide[16..]);
+        digits
     }
 }
 

@@ -91,7 +91,7 @@ impl Current {
     /// # }
     /// ```
     pub fn run<F: Future>(self, future: F) -> Run<F> {
-        Run { future, scope: Scope { current: Some(self), span: Span::current() } }
+        Run { future, scope: Scope::new(Some(self), Some(Span::current())) }
     }
 }
 
@@ -126,10 +126,10 @@ impl<F: Future> Future for Run<F> {
 }
 
 /// What is current while a request is worked on: the request, and its span.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Scope {
     current: Option<Current>,
-    span: Span,
+    span: Option<Span>,
 }
 
 /// Puts back what was current before, when it is dropped.
@@ -137,11 +137,11 @@ pub(super) struct Entered<'a> {
     own: &'a mut Option<Current>,
     outer: Option<Current>,
     is_set: bool,
-    _span: span::Entered<'a>,
+    _span: Option<span::Entered<'a>>,
 }
 
 impl Scope {
-    pub(super) const fn new(current: Option<Current>, span: Span) -> Self {
+    pub(super) const fn new(current: Option<Current>, span: Option<Span>) -> Self {
         Self { current, span }
     }
 
@@ -153,13 +153,7 @@ impl Scope {
         if is_set {
             outer = CURRENT.try_with(|cell| cell.replace(own.take())).ok().flatten();
         }
-        Entered { own, outer, is_set, _span: self.span.enter() }
-    }
-}
-
-impl Default for Scope {
-    fn default() -> Self {
-        Self { current: None, span: Span::none() }
+        Entered { own, outer, is_set, _span: self.span.as_ref().map(Span::enter) }
     }
 }
 

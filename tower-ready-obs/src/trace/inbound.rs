@@ -29,14 +29,12 @@ impl<'a> Inbound<'a> {
     pub(super) fn of(headers: &'a HeaderMap) -> Self {
         let mut inbound = Self::default();
         for (name, value) in headers {
-            if name == RequestId::HEADER {
-                inbound.request_id.add(value);
-            } else if name == TraceContext::TRACEPARENT {
-                inbound.traceparent.add(value);
-            } else if name == TraceContext::TRACESTATE {
-                inbound.has_state = true;
-            } else if name == BAGGAGE {
-                inbound.has_baggage = true;
+            match name.as_str() {
+                "x-request-id" => inbound.request_id.add(value),
+                "traceparent" => inbound.traceparent.add(value),
+                "tracestate" => inbound.has_state = true,
+                "baggage" => inbound.has_baggage = true,
+                _ => {}
             }
         }
         inbound

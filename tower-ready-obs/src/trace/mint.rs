@@ -25,11 +25,9 @@ pub(super) fn both(context: &TraceContext) -> Minted {
         context.write_traceparent(traceparent);
     }
     write_uuid(request_id);
-    let bytes = Bytes::from_owner(text);
-    Minted {
-        traceparent: value(bytes.slice(..TRACEPARENT_LEN)),
-        request_id: value(bytes.slice(TRACEPARENT_LEN..)),
-    }
+    let mut traceparent = Bytes::from_owner(text);
+    let request_id = traceparent.split_off(TRACEPARENT_LEN);
+    Minted { traceparent: value(traceparent), request_id: value(request_id) }
 }
 
 /// A new request id alone.
@@ -52,8 +50,7 @@ fn write_uuid(text: &mut [u8]) {
     let uuid = millis << 80 | random & !(!0 << 80);
     let uuid = uuid & !(0xf << 76) | 0x7 << 76; // the version
     let uuid = uuid & !(0b11 << 62) | 0b10 << 62; // the variant
-    let mut digits = [0; 32];
-    let _ = TraceId::from(uuid).encode(&mut digits);
+    let digits = TraceId::from(uuid).to_digits();
     text.fill(b'-');
     for (start, group) in [(0, 0..8), (9, 8..12), (14, 12..16), (19, 16..20), (24, 20..32)] {
         text[start..start + group.len()].copy_from_slice(&digits[group]);

@@ -26,10 +26,8 @@ pub(super) struct Origin<'a> {
 
 /// Makes the span one of OpenTelemetry, which makes ids of its own, and takes those over. Without a
 /// layer of tracing-opentelemetry it leaves all as it is.
-pub(super) fn adopt(span: &Span, own: TraceContext, origin: &Origin<'_>) -> TraceContext {
-    if span.is_none() {
-        return own;
-    }
+pub(super) fn adopt(span: Option<&Span>, own: TraceContext, origin: &Origin<'_>) -> TraceContext {
+    let Some(span) = span else { return own };
     if !own.is_sampled() {
         // A parent that is not sampled keeps this span and all below it from being exported.
         let _ = span.set_parent(remote(&own));
@@ -87,10 +85,8 @@ struct Peer {
 
 impl Exported {
     /// Of a span, if it is there.
-    pub(super) fn of(span: &Span, uri: &Uri, side: Side) -> Option<Self> {
-        if span.is_none() {
-            return None;
-        }
+    pub(super) fn of(span: Option<&Span>, uri: &Uri, side: Side) -> Option<Self> {
+        let span = span?;
         let (scheme, port) = match uri.scheme_str() {
             Some("https") => ("https", 443),
             _ => ("http", 80),

@@ -51,21 +51,21 @@ impl Policy {
             Some(id) => Some(id.as_header_value().clone()),
             None if self.has_request_ids => {
                 let both = mint::both(&own);
-                minted = Some((own.clone(), both.traceparent));
+                minted = Some((own.span_id(), both.traceparent));
                 Some(both.request_id)
             }
             None => None,
         };
         let (span, own) = self.open(own, request_id.as_ref(), parent.as_ref(), link.as_ref());
         let traceparent = match minted {
-            Some((of, traceparent)) if of == own => traceparent,
+            Some((of, traceparent)) if of == own.span_id() => traceparent,
             _ => own.traceparent(),
         };
 
         let has_own_id = request_id.is_some() && kept.is_none();
         let current = Current::new(Ids { context: own, request_id, baggage });
         let claimed = claimed.filter(|_| has_own_id);
-        let watched = self.watch(request, &current, &span, claimed);
+        let watched = self.watch(request, &current, span.as_ref(), claimed);
 
         let ids = current.ids();
         let headers = request.headers_mut();
@@ -91,7 +91,7 @@ impl Policy {
         request_id: Option<&HeaderValue>,
         _parent: Option<&TraceContext>,
         _link: Option<&TraceContext>,
-    ) -> (Span, TraceContext) {
+    ) -> (Option<Span>, TraceContext) {
         (self.spans.server(&own, request_id, true), own)
     }
 
@@ -103,9 +103,10 @@ impl Policy {
         request_id: Option<&HeaderValue>,
         parent: Option<&TraceContext>,
         link: Option<&TraceContext>,
-    ) -> (Span, TraceContext) {
+    ) -> (Option<Span>, TraceContext) {
         let span = self.spans.server(&own, request_id, !own.is_sampled());
-        let own = otel::adopt(&span, own, &otel::Origin { side: Side::Server, parent, link });
+        let own =
+            otel::adopt(span.as_ref(), own, &otel::Origin { side: Side::Server, parent, link });
         (span, own)
     }
 
@@ -115,7 +116,7 @@ impl Policy {
         &self,
         request: &mut Request<Q>,
         current: &Current,
-        span: &Span,
+        span: Option<&Span>,
         claimed: Option<RequestId>,
     ) -> Option<Box<Watched>> {
         let log = self.log.as_ref().filter(|log| log.is_heard());

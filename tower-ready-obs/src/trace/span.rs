@@ -20,27 +20,21 @@ pub enum Spans {
     None,
 }
 
-/// Opens a span under a name that the subscriber can filter by. The ids come first in each line.
+/// Opens a span under a name that the subscriber can filter by. The ids are formatted by who shows
+/// them; those that are not there are recorded later, or never.
 macro_rules! open {
-    ($target:literal, $name:literal, $parent:expr, $ids:expr) => {{
-        let Ids { trace_id, span_id, request_id } = $ids;
+    ($target:literal, $name:literal, $parent:expr, $context:expr, $request_id:expr, $has_ids:expr) => {{
+        let context: &TraceContext = $context;
         ::tracing::info_span!(
             target: $target,
             parent: $parent,
             $name,
-            trace_id,
-            span_id,
-            request_id,
+            trace_id = $has_ids.then(|| field::display(context.trace_id())),
+            span_id = $has_ids.then(|| field::display(context.span_id())),
+            request_id = $request_id.and_then(|id| id.to_str().ok()).map(field::display),
             otel.kind = field::Empty,
         )
     }};
-}
-
-/// The fields of a span; those that are not there are recorded later, or never.
-struct Ids<'a> {
-    trace_id: Option<field::DisplayValue<&'a str>>,
-    span_id: Option<field::DisplayValue<&'a str>>,
-    request_id: Option<field::DisplayValue<&'a str>>,
 }
 
 impl Spans {
@@ -53,22 +47,23 @@ impl Spans {
     }
 
     /// The span of a request, which has no parent in this process.
+    #[inline]
     pub(super) fn server(
         self,
         context: &TraceContext,
         request_id: Option<&HeaderValue>,
         has_ids: bool,
-    ) -> Span {
-        if !self.wants(context) {
-            return Span::none();
-        }
-        with_ids(context, request_id, has_ids, |ids| {
-            if context.is_sampled() {
-                open!("tower_ready_obs::request", "request", None, ids)
-            } else {
-                open!("tower_ready_obs::unsampled", "request", None, ids)
+    ) -> Option<Span> {
+        let span = match (self.wants(context), context.is_sampled()) {
+            (false, _) => return None,
+            (true, true) => {
+                open!("tower_ready_obs::request", "request", None, context, request_id, has_ids)
             }
-        })
+            (true, false) => {
+                open!("tower_ready_obs::unsampled", "request", None, context, request_id, has_ids)
+            }
+        };
+        (!span.is_disabled()).then_some(span)
     }
 
     /// The span of a call, within the current one.
@@ -77,32 +72,17 @@ impl Spans {
         context: &TraceContext,
         request_id: Option<&HeaderValue>,
         has_ids: bool,
-    ) -> Span {
-        if !self.wants(context) {
-            return Span::none();
-        }
-        with_ids(context, request_id, has_ids, |ids| {
-            if context.is_sampled() {
-                open!("tower_ready_obs::call", "call", &Span::current(), ids)
-            } else {
-                open!("tower_ready_obs::unsampled", "call", &Span::current(), ids)
+    ) -> Option<Span> {
+        let current = Span::current();
+        let span = match (self.wants(context), context.is_sampled()) {
+            (false, _) => return None,
+            (true, true) => {
+                open!("tower_ready_obs::call", "call", &current, context, request_id, has_ids)
             }
-        })
+            (true, false) => {
+                open!("tower_ready_obs::unsampled", "call", &current, context, request_id, has_ids)
+            }
+        };
+        (!span.is_disabled()).then_some(span)
     }
-}
-
-fn with_ids(
-    context: &TraceContext,
-    request_id: Option<&HeaderValue>,
-    has_ids: bool,
-    open: impl FnOnce(Ids<'_>) -> Span,
-) -> Span {
-    let (mut trace, mut span) = ([0; 32], [0; 16]);
-    let (trace, span) =
-        (context.trace_id().encode(&mut trace), context.span_id().encode(&mut span));
-    open(Ids {
-        trace_id: has_ids.then(|| field::display(trace)),
-        span_id: has_ids.then(|| field::display(span)),
-        request_id: request_id.and_then(|id| id.to_str().ok()).map(field::display),
-    })
 }

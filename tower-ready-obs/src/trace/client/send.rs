@@ -63,7 +63,7 @@ impl Policy {
             headers.insert(BAGGAGE, baggage);
         }
         #[cfg(feature = "tracing-opentelemetry")]
-        let watched = watch(request, &span, own, request_id);
+        let watched = watch(request, span.as_ref(), own, request_id);
         #[cfg(not(feature = "tracing-opentelemetry"))]
         let watched = None;
         (Scope::new(None, span), Exchange { answer_to: None, watched })
@@ -75,7 +75,7 @@ impl Policy {
         own: TraceContext,
         request_id: Option<&HeaderValue>,
         _parent: Option<&TraceContext>,
-    ) -> (Span, TraceContext) {
+    ) -> (Option<Span>, TraceContext) {
         (self.spans.client(&own, request_id, true), own)
     }
 
@@ -85,11 +85,15 @@ impl Policy {
         own: TraceContext,
         request_id: Option<&HeaderValue>,
         parent: Option<&TraceContext>,
-    ) -> (Span, TraceContext) {
+    ) -> (Option<Span>, TraceContext) {
         // A span of this trace that is current is nearer than what the headers name.
         let parent = parent.filter(|parent| !otel::is_current(parent));
         let span = self.spans.client(&own, request_id, !own.is_sampled());
-        let own = otel::adopt(&span, own, &otel::Origin { side: Side::Client, parent, link: None });
+        let own = otel::adopt(
+            span.as_ref(),
+            own,
+            &otel::Origin { side: Side::Client, parent, link: None },
+        );
         (span, own)
     }
 }
@@ -98,7 +102,7 @@ impl Policy {
 #[cfg(feature = "tracing-opentelemetry")]
 fn watch<Q>(
     request: &Request<Q>,
-    span: &Span,
+    span: Option<&Span>,
     context: TraceContext,
     request_id: Option<HeaderValue>,
 ) -> Option<Box<Watched>> {
