@@ -3,10 +3,14 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed, atomic::Ordering::SeqCst},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 
 use super::{Connection, Ending, OnConnection};
 use crate::{Lifecycle, inner::lock, roster::Place};
@@ -21,7 +25,12 @@ pub struct TrackedIo<T> {
     /// Who is woken when the lifecycle ends it. Kept here too, to be told again only when changed.
     waker: Option<Waker>,
     means: Means<T>,
+    /// Our end is written, and that of the peer is waited for until then.
+    goodbye: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long the peer of an HTTP/2 connection may take to end it after us.
+const GOODBYE: Duration = Duration::from_millis(500);
 
 /// What only the kernel can do with a connection.
 pub(crate) struct Means<T> {
@@ -46,7 +55,7 @@ impl<T> TrackedIo<T> {
         means: Means<T>,
     ) -> Self {
         let place = Some(lifecycle.0.connections.join(Arc::clone(&connection)));
-        Self { io, seat: Seat { connection, lifecycle, place }, waker: None, means }
+        Self { io, seat: Seat { connection, lifecycle, place }, waker: None, means, goodbye: None }
     }
 
     /// The connection itself.
@@ -104,6 +113,26 @@ impl<T> TrackedIo<T> {
     }
 }
 
+impl<T: AsyncRead + Unpin> TrackedIo<T> {
+    /// Reads on after our end, until the peer ends too.
+    ///
+    /// A peer of HTTP/2 may send calls that it will hear we refused. If they were unread when we
+    /// close, the kernel would send a reset, and the peer lose what we answered last.
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { io, goodbye, .. } = self;
+        let timer = goodbye.get_or_insert_with(|| Box::pin(sleep(GOODBYE)));
+        let mut bytes = [0; 1024];
+        while timer.as_mut().poll(cx).is_pending() {
+            let mut late = ReadBuf::new(&mut bytes);
+            let read = ready!(Pin::new(&mut *io).poll_read(cx, &mut late));
+            if read.is_err() || late.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for TrackedIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -139,7 +168,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for TrackedIo<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for TrackedIo<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TrackedIo<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -174,7 +203,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for TrackedIo<T> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A peer that takes no end must not keep us either.
         self.go_on(cx)?;
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        if self.goodbye.is_none() {
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            if !self.seat.connection.http2.load(Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.poll_goodbye(cx).map(Ok)
     }
 }
 

@@ -127,7 +127,10 @@ async fn judge(answer: ResponseFuture, message: &Bytes) -> Result<(), Loss> {
         Some("0") if read == *message => Ok(()),
         Some("0") => Err(Loss::Lost("another message".to_owned())),
         Some(code) => Err(Loss::Lost(format!("grpc-status {code}"))),
-        None => Err(Loss::Lost("no grpc-status".to_owned())),
+        None => {
+            let (got, of) = (read.len(), message.len());
+            Err(Loss::Lost(format!("no grpc-status, after {got} of {of} bytes")))
+        }
     }
 }
 
