@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use tower_ready_core::Route;
 
 /// The routes of a service that has no router which tells: templates, found by path.
@@ -20,7 +18,8 @@ pub struct RouteTable(Node);
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    written: HashMap<Box<str>, Self>,
+    /// Few enough for a look at each to be quicker than a hash.
+    written: Vec<(Box<str>, Self)>,
     any: Option<Box<Self>>,
     /// The route that takes all the rest.
     rest: Option<Route>,
@@ -56,12 +55,21 @@ impl Node {
                 return;
             }
             Some(_) => &mut **self.any.get_or_insert_default(),
-            None => self.written.entry(part.into()).or_default(),
+            None => self.written(part),
         };
         match rest {
             Some(rest) => node.insert(rest, route),
             None => node.end = Some(route),
         }
+    }
+
+    fn written(&mut self, part: &str) -> &mut Self {
+        let known = self.written.iter().position(|(written, _)| **written == *part);
+        let at = known.unwrap_or_else(|| {
+            self.written.push((part.into(), Self::default()));
+            self.written.len() - 1
+        });
+        &mut self.written[at].1
     }
 
     /// No deeper than the longest template, whatever the path.
@@ -70,7 +78,8 @@ impl Node {
             return self.end.as_ref();
         };
         let (part, rest) = split(path);
-        let written = self.written.get(part).and_then(|node| node.find(rest));
+        let written = self.written.iter().find(|(written, _)| **written == *part);
+        let written = written.and_then(|(_, node)| node.find(rest));
         let any = || self.any.as_ref().filter(|_| !part.is_empty())?.find(rest);
         written.or_else(any).or_else(|| self.rest.as_ref().filter(|_| !path.is_empty()))
     }
