@@ -28,6 +28,9 @@ pub(super) fn service_name(mut message: &[u8]) -> Result<&str, Malformed> {
         if !(8..=u64::from(u32::MAX)).contains(&tag) {
             return Err(Malformed); // fields are numbered from 1, in 29 bits
         }
+        if tag >> 3 == 1 && tag & 7 != 2 {
+            return Err(Malformed); // the name is no number
+        }
         match tag & 7 {
             0 => {
                 varint(&mut message)?;
@@ -160,6 +163,14 @@ mod tests {
     /// prost skips groups, which no proto3 message has.
     fn has_group(bytes: &[u8]) -> bool {
         bytes.iter().any(|byte| matches!(byte & 7, 3 | 4))
+    }
+
+    #[test]
+    fn a_name_that_is_a_number_is_malformed() {
+        for bytes in [&[0x08, 0][..], &[0x0d, 0, 0, 0, 0], &[0x0a, 1, b'a', 0x08, 0]] {
+            assert_eq!(service_name(bytes), Err(Malformed));
+            assert!(pb::HealthCheckRequest::decode(bytes).is_err());
+        }
     }
 
     #[test]
