@@ -30,7 +30,7 @@ pub struct TrackedIo<T> {
 }
 
 /// How long the peer of an HTTP/2 connection may take to end it after us.
-const GOODBYE: Duration = Duration::from_millis(500);
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What only the kernel can do with a connection.
 pub(crate) struct Means<T> {
