@@ -110,8 +110,8 @@ impl Family for Histograms {
             None => overflow.at(number),
             Some(number) => series.at(number),
         };
-        let fits = |it: &&Box<Series>| it.kind == self.kind && it.is_stream == self.is_stream;
-        let Some(series) = at.filter(fits) else {
+        let fits = |it: &&Series| it.kind == self.kind && it.is_stream == self.is_stream;
+        let Some(series) = at.map(|series| &**series).filter(fits) else {
             return;
         };
         let Some(histogram) = self.of(series) else {
