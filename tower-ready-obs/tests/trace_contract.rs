@@ -80,12 +80,11 @@ where
         allocations.count
     };
     once();
-    // Of these, one is the box of the inner future, and three are the answer's headers.
     once()
 }
 
 #[test]
-fn ids_cost_three_allocations_and_those_of_others_two() {
+fn ids_cost_two_allocations_whoever_made_them() {
     let bare = call(&tower::layer::util::Identity::new(), &[]);
     let ids = Tracing::builder().build().unwrap();
     assert_eq!(call(&ids.layer(), &[]) - bare, 2, "both ids, and what the task is told");
