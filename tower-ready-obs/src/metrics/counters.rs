@@ -6,7 +6,10 @@ use tower_ready_core::Route;
 
 use crate::{
     labels::{LabelSet, Labels},
-    series::{names::Names, table::Table},
+    series::{
+        names::{Name, Names},
+        table::Table,
+    },
 };
 
 /// A number that only grows.
@@ -39,7 +42,8 @@ impl Counters {
     pub(crate) fn add(&self, labels: Labels) {
         let labels = labels.into_set();
         let name = self.names.get_or_insert(labels.text(), || Route::from(labels.text()));
-        let key = u64::from(name.number());
+        // What has no labels and what finds no room for them are one series.
+        let key = u64::from(name.number().max(Name::OTHER.number()));
         let counter = self.counters.get_or_insert(key, || {
             let labels = if self.names.text(name) == Some(labels.text()) {
                 labels
@@ -73,10 +77,12 @@ mod tests {
         for layer in ["a", "b", "a", "c", "d", "a"] {
             counters.add(Labels::default().and(attributes::LAYER, layer));
         }
+        counters.add(Labels::default());
+        counters.add(Labels::default());
         let found = (0..counters.len()).filter_map(|place| counters.at(place));
         let mut found: Vec<_> = found.map(|(labels, n)| (labels.text().to_owned(), n)).collect();
         found.sort();
         let pair = |text: &str, n| (text.to_owned(), n);
-        assert_eq!(found, [pair("", 2), pair("layer=\"a\"", 3), pair("layer=\"b\"", 1)]);
+        assert_eq!(found, [pair("", 4), pair("layer=\"a\"", 3), pair("layer=\"b\"", 1)]);
     }
 }

@@ -54,6 +54,7 @@ impl<V> Table<V> {
 
     #[inline]
     fn place(&self, key: u64) -> Option<usize> {
+        debug_assert_ne!(key, 0, "zero is a place that is free");
         let mask = self.keys.len() - 1;
         let mut place = mix(key) as usize & mask;
         loop {
