@@ -12,9 +12,13 @@ mod core;
 mod deadline;
 mod metrics;
 mod problem;
+mod ratelimit;
 mod requests;
 mod shed;
 mod shutdown;
+mod stack;
+#[path = "../contention/tokens.rs"]
+mod tokens;
 mod trace;
 
 fn main() {
@@ -25,8 +29,10 @@ fn main() {
         ("deadline", deadline::cases),
         ("metrics", metrics::cases),
         ("problem", problem::cases),
+        ("ratelimit", ratelimit::cases),
         ("shed", shed::cases),
         ("shutdown", shutdown::cases),
+        ("stack", stack::cases),
         ("trace", trace::cases),
     ]);
 }

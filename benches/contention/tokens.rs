@@ -15,7 +15,7 @@ use base64::{
 use serde_json::json;
 use tower_ready_auth::{Algorithm, JwtVerifier, Key};
 
-const SECRET: [u8; 32] = [7; 32];
+pub(crate) const SECRET: [u8; 32] = [7; 32];
 
 pub(crate) struct Token {
     pub(crate) text: String,

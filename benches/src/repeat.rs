@@ -15,6 +15,7 @@ impl Repeat {
     }
 
     /// Repeats the same inside of something that is set up once for all turns.
+    #[must_use]
     pub fn within(self, scope: impl Fn(&mut dyn FnMut()) + 'static) -> Self {
         let Self(mut run) = self;
         Self(Box::new(move |times| scope(&mut || run(times))))

@@ -104,7 +104,7 @@
 //!
 //! # What it costs
 //!
-//! Beyond a no-op service, by `cargo bench -p tower-ready-ratelimit`: instructions as callgrind counts
+//! Beyond a no-op service, by `cargo xtask bench ratelimit`: instructions as callgrind counts
 //! them, and allocations. Beside it tower_governor 0.8 in the same run.
 //!
 //! | | here | tower_governor |
