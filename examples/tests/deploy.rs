@@ -81,7 +81,6 @@ fn check(program: &str, args: &[&str], file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(file);
     let path = path.canonicalize().unwrap();
     let Ok(output) = Command::new(program).args(args).arg(&path).output() else {
-        println!("{program} is not installed");
         return;
     };
     let said = String::from_utf8_lossy(&output.stderr);

@@ -125,7 +125,8 @@ async fn scene(title: &str, instances: &[(SocketAddr, String)], time: Duration) 
 }
 
 fn redis(at: SocketAddr) -> Result<Process, Failure> {
-    let server = env::var_os("TOWER_READY_REDIS_SERVER").unwrap_or("redis-server".into());
+    let server = env::var_os("TOWER_READY_REDIS_SERVER");
+    let server = server.unwrap_or_else(|| "redis-server".into());
     let port = at.port().to_string();
     let args = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
     Process::start(&PathBuf::from(server), &args)

@@ -14,16 +14,15 @@ pub use self::{chaos::main as chaos, load::main as load};
 /// The seconds after a flag, or a default.
 fn seconds(flag: &str, default: u64) -> Result<Duration, String> {
     let mut args = env::args().skip(1);
-    while let Some(arg) = args.next() {
-        if arg != flag {
-            return Err(format!("{arg:?} is no flag of this: {flag} N is"));
-        }
-        let value = args.next().unwrap_or_default();
-        let seconds = value.parse().ok().filter(|seconds| (1..=600).contains(seconds));
-        let seconds = seconds.ok_or_else(|| format!("{flag}: {value:?}: write 1 to 600 seconds"));
-        return seconds.map(Duration::from_secs);
+    match args.next() {
+        None => return Ok(Duration::from_secs(default)),
+        Some(arg) if arg == flag => {}
+        Some(arg) => return Err(format!("{arg:?} is no flag of this: {flag} N is")),
     }
-    Ok(Duration::from_secs(default))
+    let value = args.next().unwrap_or_default();
+    let seconds = value.parse().ok().filter(|seconds| (1..=600).contains(seconds));
+    let seconds = seconds.ok_or_else(|| format!("{flag}: {value:?}: write 1 to 600 seconds"));
+    seconds.map(Duration::from_secs)
 }
 
 #[allow(clippy::print_stderr, reason = "a command speaks to a terminal")]

@@ -60,8 +60,10 @@ pub async fn main() -> ExitCode {
     }
     let mut show = if json { Show::json() } else { Show::text(Paint::new(is_colourful())) };
     let over = tokio::select! {
-        over = timeout(PATIENCE, walk(&mut show)) => over,
+        // Polled first, so that Ctrl-C is heard before there is a line to be seen.
+        biased;
         Ok(()) = tokio::signal::ctrl_c() => return end("stopped", &mut io::stderr(), INTERRUPTED),
+        over = timeout(PATIENCE, walk(&mut show)) => over,
     };
     match over {
         Ok(Ok(())) => {}

@@ -3,6 +3,7 @@
 //! Outside in: a deadline for the whole, what remains of the request that is being served; retries
 //! within a budget; traces and metrics; a circuit for each authority; a timeout for each attempt; a pool of connections.
 
+mod hurry;
 mod wire;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tower_ready_deadline::ClientDeadlines;
 use tower_ready_obs::ClientTracing;
 use tower_ready_problem::Problem;
 
+use self::hurry::HurryLayer;
 use crate::{
     flags::{Refusal, UpstreamFlags},
     http::{Body, stream_body},
@@ -86,6 +88,8 @@ impl Upstream {
             .layer(stack.metrics().client_layer())
             // Hears of every attempt, also of those that timed out.
             .layer(breaker.layer())
+            // But not of those that had no time, by the fault of their callers.
+            .layer(HurryLayer { attempt: flags.timeout })
             // So that one that hangs leaves time for another.
             .layer(attempt.layer())
             .map_response(wire::answer)

@@ -1,5 +1,7 @@
 //! What goes to the upstream of a request, and what comes back of its answer.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, Request, Response, StatusCode, Uri,
@@ -14,6 +16,7 @@ use hyper::body::Incoming;
 use tower_ready_core::Deadline;
 use tower_ready_problem::Problem;
 
+use super::hurry::OfUpstream;
 use crate::http::{Body, full, stream_body};
 
 /// What is between two neighbours, and ends here (RFC 9110 §7.6.1), and what speaks of limits that
@@ -30,6 +33,9 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     HeaderName::from_static("ratelimit"),
     HeaderName::from_static("ratelimit-policy"),
 ];
+
+/// How much earlier a call ends than the request that it is made for.
+const EARLIER: Duration = Duration::from_millis(5);
 
 /// The call for a request that is being served. It has no credentials: those were for us. Who it is
 /// for, and in which trace, the layers of the client know.
@@ -48,8 +54,10 @@ pub(super) fn request(
     uri.path_and_query = Some(target.try_into().map_err(|_| bad())?);
     let mut request = Request::new(Empty::new());
     *request.uri_mut() = Uri::from_parts(uri)?;
-    // What remains of our caller's time, from which the layers of the client take theirs.
+    // What remains of our caller's time, from which the layers of the client take theirs. A little
+    // less, so that they have an end of their own before they are dropped with the request.
     if let Some(deadline) = Deadline::of(&head.extensions) {
+        let deadline = Deadline::at(deadline.moment() - EARLIER);
         request.extensions_mut().insert(deadline);
     }
     Ok(request)
@@ -76,6 +84,7 @@ pub(super) fn answer(answer: Response<Incoming>) -> Response<Body> {
     } else {
         stream_body(body)
     };
+    head.extensions.insert(OfUpstream);
     Response::from_parts(head, body)
 }
 

@@ -126,6 +126,22 @@ async fn each_way_to_fail_has_its_status() {
 }
 
 #[tokio::test]
+async fn callers_in_a_hurry_do_not_shut_the_circuit_for_others() {
+    let upstream = Upstream::default();
+    let base = base(upstream.start().await);
+    for host in HTTP_HOSTS {
+        let server = Server::start(host, &["--upstream", &base]);
+        for _ in 0..8 {
+            let hurried = call(server.address, Method::GET, "/upstream/hang");
+            let hurried = hurried.header("x-request-timeout-ms", "50").send().await;
+            assert_eq!(hurried.assert_problem(504)["code"], "TIMEOUT", "{host}");
+        }
+        assert_eq!(get(server.address, "/upstream/a").await.status, 200, "{host}");
+        server.stop();
+    }
+}
+
+#[tokio::test]
 async fn a_dead_upstream_is_left_alone_and_tried_again() {
     for host in HTTP_HOSTS {
         let upstream = Upstream::default();
