@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    future::{Ready, ready},
     hint::black_box,
     pin::pin,
     task::{Context, Poll, Waker},
@@ -14,7 +15,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Empty, Full, combinators::WithTrailers};
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
-use tower::service_fn;
+use tower::util::{ServiceFn, service_fn};
 use tower_layer::Layer;
 use tower_ready_benches::{Cases, Repeat};
 use tower_ready_core::{Instant, Route};
@@ -128,36 +129,27 @@ fn prometheus(builder: MetricsBuilder) -> tower_ready_obs::MetricsLayer {
     metrics.layer()
 }
 
+/// A service that answers at once.
+type AtOnce<B> = ServiceFn<fn(Request<Empty<Bytes>>) -> Answer<B>>;
+type Answer<B> = Ready<Result<Response<B>, Infallible>>;
+
 /// The layers of peers ask for a body and an error, where ours does not mind.
-fn no_op() -> impl Service<
-    Request<Empty<Bytes>>,
-    Response = Response<Full<Bytes>>,
-    Error = Infallible,
-    Future = std::future::Ready<Result<Response<Full<Bytes>>, Infallible>>,
-> + Clone
-+ 'static {
-    service_fn(|request: Request<Empty<Bytes>>| {
+fn no_op() -> AtOnce<Full<Bytes>> {
+    service_fn(|request| {
         black_box(&request);
-        std::future::ready(Ok(Response::new(Full::new(Bytes::from_static(b"ok")))))
+        ready(Ok(Response::new(Full::new(Bytes::from_static(b"ok")))))
     })
 }
 
-type Trailers = std::future::Ready<Option<Result<HeaderMap, Infallible>>>;
+type Trailers = Ready<Option<Result<HeaderMap, Infallible>>>;
 
-fn trailers() -> impl Service<
-    Request<Empty<Bytes>>,
-    Response = Response<WithTrailers<Full<Bytes>, Trailers>>,
-    Error = Infallible,
-    Future = impl Future<Output = Result<Response<WithTrailers<Full<Bytes>, Trailers>>, Infallible>>,
-> + Clone
-+ 'static {
-    service_fn(|request: Request<Empty<Bytes>>| {
+fn trailers() -> AtOnce<WithTrailers<Full<Bytes>, Trailers>> {
+    service_fn(|request| {
         black_box(&request);
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", HeaderValue::from_static("0"));
-        let trailers = std::future::ready(Some(Ok(trailers)));
-        let body = Full::new(Bytes::from_static(b"ok")).with_trailers(trailers);
-        std::future::ready(Ok(Response::new(body)))
+        let body = Full::new(Bytes::from_static(b"ok")).with_trailers(ready(Some(Ok(trailers))));
+        ready(Ok(Response::new(body)))
     })
 }
 

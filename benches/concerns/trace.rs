@@ -35,7 +35,7 @@ pub(crate) fn cases(cases: &mut Cases) {
         .ours("trace alone", call(&get(), layer(quiet().request_ids(false)).layer(NoOp)))
         .ours("with an access log", call(&get(), layer(Tracing::builder()).layer(NoOp)))
         .ours("a client", call(&get(), client().layer(NoOp)))
-        .peer("tower-http request id", call(&get(), theirs.clone().service(NoOp)))
+        .peer("tower-http request id", call(&get(), theirs.service(NoOp)))
         .peer(
             "tower-http trace",
             call(&get(), with_body(TowerHttpTrace::new_for_http().layer(NoOp))),

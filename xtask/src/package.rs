@@ -16,7 +16,7 @@ const REQUIRED: [&str; 5] =
 const GENERATED: [&str; 3] = ["Cargo.toml.orig", "Cargo.lock", ".cargo_vcs_info.json"];
 
 /// What a file under `src/` may be.
-const SOURCES: [&str; 2] = [".rs", ".md"];
+const SOURCES: [&str; 3] = [".rs", ".md", ".lua"];
 
 /// Checks the package list of each crate, and names everything that is wrong at once.
 pub(crate) fn check(crates: &[Published]) -> Result<(), Failure> {
