@@ -48,3 +48,7 @@ pub mod proto {
     /// The descriptors of the service, for reflection.
     pub const DESCRIPTORS: &[u8] = include_bytes!("proto/orders.v1.bin");
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -75,6 +75,8 @@
 //!
 //! # Sizing
 //!
+//! Estimates, by the lengths of what is kept and the times between trips; measure your own.
+//!
 //! - Memory in Redis: about 150 bytes for each key that is not full, and in leased mode 250 and 60
 //!   for each instance that holds some of it.
 //! - Trips: at most one for each caller and instance at a time. Leased: about three a second for each
