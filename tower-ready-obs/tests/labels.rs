@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, convert::Infallible, io, time::Duration};
 
-use axum::{Router, body::Body, routing::get};
+use axum::body::Body;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -140,6 +140,8 @@ async fn what_finds_no_room_is_counted_together() {
 #[cfg(feature = "axum")]
 #[tokio::test]
 async fn a_route_of_axum_is_its_template_wherever_the_layer_sits() {
+    use axum::{Router, routing::get};
+
     let call = async |app: Router, path: &str| {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let response = app.oneshot(request).await.unwrap();
