@@ -47,12 +47,6 @@ impl Cell {
         ours.chain(theirs.into_iter().map(cell(false, REQUESTS / 4))).collect()
     }
 
-    /// How many of so many calls may be lost: none, but for the race of haproxy 2.6 that the docs on
-    /// shutdown tell of, which loses one in three hundred thousand.
-    pub(super) fn tolerated(&self, sent: usize) -> usize {
-        if (self.server, self.front) == ("tonic", Front::Haproxy) { sent / 20_000 } else { 0 }
-    }
-
     pub(super) fn name(&self) -> String {
         format!("{} behind {}", self.server, self.front.name())
     }

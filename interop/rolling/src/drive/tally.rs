@@ -77,17 +77,13 @@ impl Seen {
 
     /// A peer is measured, and not judged.
     pub(super) fn is_good(&self, cell: &Cell) -> bool {
-        let is_kept = self.lost() <= cell.tolerated(self.sent);
-        !cell.is_ours || (is_kept && self.bad_ends == 0 && self.sent >= cell.requests)
+        !cell.is_ours || (self.lost() == 0 && self.bad_ends == 0 && self.sent >= cell.requests)
     }
 
     pub(super) fn verdict(&self, cell: &Cell) -> String {
         let (name, sent) = (cell.name(), self.sent);
         let mut line = match (cell.is_ours, self.is_good(cell)) {
             (false, _) => format!("measured {name}: lost {} of {sent}", self.lost()),
-            (true, true) if self.lost() > 0 => {
-                format!("ok {name}: lost {} of {sent}, which is known", self.lost())
-            }
             (true, true) => format!("ok {name}: {sent} requests, {} restarts", self.restarts),
             (true, false) => format!("FAILED {name}: lost {} of {sent}", self.lost()),
         };
