@@ -184,7 +184,7 @@ each_host! {
         let line = line(&logs);
         assert_eq!((line.level(), line.message()), (Level::ERROR, "panicked"));
         assert_field(&line, "error_type", "panic");
-        assert!(!logs.text().contains("4711"), "{}", logs.text());
+        assert!(!logs.text().contains("K-4711"), "{}", logs.text());
     }
 
     async fn a_slow_request_says_where_its_time_went(host) {

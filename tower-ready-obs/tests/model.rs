@@ -73,9 +73,9 @@ impl Body for Scripted {
             }
             Some(Step::Fail) => {
                 self.steps = Vec::new().into_iter();
-                Poll::Ready(Some(Err(std::io::Error::other("do not show this: 4711"))))
+                Poll::Ready(Some(Err(std::io::Error::other("do not show this: K-4711"))))
             }
-            Some(Step::Panic) => panic!("do not show this: 4711"),
+            Some(Step::Panic) => panic!("do not show this: K-4711"),
         }
     }
 
@@ -127,13 +127,13 @@ fn run(script: &Script, metrics: &Metrics) {
     let inner = {
         let script = script.clone();
         service_fn(move |_: Request<http_body_util::Empty<Bytes>>| {
-            assert!(!script.panics_in_call, "do not show this: 4711");
+            assert!(!script.panics_in_call, "do not show this: K-4711");
             let mut steps = script.before.clone().into_iter();
             let mut response = Some(response(&script));
             std::future::poll_fn(move |_| match steps.next() {
                 Some(Step::Wait) => Poll::Pending,
-                Some(Step::Fail) => Poll::Ready(Err(std::io::Error::other("4711"))),
-                Some(Step::Panic) => panic!("do not show this: 4711"),
+                Some(Step::Fail) => Poll::Ready(Err(std::io::Error::other("K-4711"))),
+                Some(Step::Panic) => panic!("do not show this: K-4711"),
                 _ => Poll::Ready(Ok(response.take().unwrap())),
             })
         })
@@ -310,7 +310,7 @@ fn quiet() {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let text = info.payload().downcast_ref::<&str>();
-            if !text.is_some_and(|text| text.contains("4711")) {
+            if !text.is_some_and(|text| text.contains("K-4711")) {
                 usual(info);
             }
         }));
@@ -363,7 +363,7 @@ proptest! {
         }
         let scrape = metrics.scrape();
         scrape.assert("http_server_active_requests", 0.0);
-        prop_assert!(!scrape.mentions("4711"));
+        prop_assert!(!scrape.mentions("K-4711"));
         let panics = scrapes_panics(&scripts);
         scrape.assert("tower_ready_panics_total", panics as f64);
     }

@@ -46,7 +46,7 @@ async fn bare_429() -> impl IntoResponse {
 }
 
 async fn panics() {
-    panic!("do not show this: 4711");
+    panic!("do not show this: K-4711");
 }
 
 async fn hangs() {

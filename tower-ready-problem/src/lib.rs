@@ -18,7 +18,7 @@
 //!     ProblemType::new("out-of-stock", StatusCode::CONFLICT, "The item is out of stock");
 //!
 //! async fn order() -> Result<(), Problem> {
-//!     Err(Problem::new(&OUT_OF_STOCK).detail("no teapot is left").internal("shelf 4711 is empty"))
+//!     Err(Problem::new(&OUT_OF_STOCK).detail("no teapot is left").internal("shelf K-4711 is empty"))
 //! }
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

@@ -26,7 +26,7 @@ use crate::{
 ///     Err(Problem::new(&OUT_OF_STOCK)
 ///         .detail(format!("no {item} is left"))
 ///         .with("restock_in_days", 3)
-///         .internal("shelf 4711 is empty"))
+///         .internal("shelf K-4711 is empty"))
 /// }
 ///
 /// let problem = order("teapot").unwrap_err();

@@ -34,11 +34,11 @@ static OUT_OF_STOCK: ProblemType =
     ProblemType::new("out-of-stock", StatusCode::CONFLICT, "The item is out of stock");
 
 async fn fails() -> (StatusCode, String) {
-    (StatusCode::INTERNAL_SERVER_ERROR, "pg: password=4711".to_owned())
+    (StatusCode::INTERNAL_SERVER_ERROR, "pg: password=K-4711".to_owned())
 }
 
 async fn panics() {
-    panic!("do not show this: 4711");
+    panic!("do not show this: K-4711");
 }
 
 async fn asks() -> Result<(), Problem> {
@@ -140,14 +140,14 @@ async fn a_4xx_keeps_the_words_that_help_the_caller() {
 async fn panics_failures_and_errors_show_nothing_and_log_everything() {
     let logs = logs::capture();
     for (uri, secret) in [
-        ("/panics", "do not show this: 4711"),
-        ("/fails", "pg: password=4711"),
-        ("/asks", "shelf 4711 is empty"),
+        ("/panics", "do not show this: K-4711"),
+        ("/fails", "pg: password=K-4711"),
+        ("/asks", "shelf K-4711 is empty"),
     ] {
         let answer = ask(app(), Request::get(uri).header("x-request-id", "r1"), "").await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
         let problem = answer.problem();
-        assert!(!problem.to_string().contains("4711"), "{problem}");
+        assert!(!problem.to_string().contains("K-4711"), "{problem}");
         let error_id = problem["error_id"].as_str().unwrap();
         let text = logs.text();
         let line = text.lines().find(|line| line.contains(error_id)).expect("logged by its id");

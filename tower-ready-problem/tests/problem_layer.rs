@@ -52,7 +52,7 @@ fn told(reply: &Reply, speaks: Speaks) -> Told {
 #[track_caller]
 fn assert_hidden(reply: &Reply, speaks: Speaks, logs: &logs::Logs, secret: &str) {
     let shown = format!("{reply:?} {:?}", reply.headers());
-    assert!(!shown.contains("4711") && !shown.contains(secret), "{shown}");
+    assert!(!shown.contains("K-4711") && !shown.contains(secret), "{shown}");
     let told = told(reply, speaks);
     let text = logs.text();
     let line = text.lines().find(|line| line.contains(secret)).expect("the secret is in the log");
@@ -76,7 +76,7 @@ each_host! {
         let server = host.serve(ProblemLayer::default()).await;
         let reply = server.call(Call::panic()).await;
         reply.assert_rejected(StatusCode::INTERNAL_SERVER_ERROR, 13);
-        assert_hidden(&reply, server.speaks(), &logs, "do not show this: 4711");
+        assert_hidden(&reply, server.speaks(), &logs, "do not show this: K-4711");
         server.call(Call::ok()).await.assert_ok();
     }
 
@@ -101,8 +101,8 @@ each_host! {
             assert_eq!(reply.code(), tonic::Code::Internal);
             assert_eq!(reply.grpc().message(), "The service failed to handle the request");
         }
-        assert!(!format!("{reply:?}").contains("4711"));
-        assert!(logs.text().contains("do not show this: 4711"));
+        assert!(!format!("{reply:?}").contains("K-4711"));
+        assert!(logs.text().contains("do not show this: K-4711"));
         server.call(Call::ok()).await.assert_ok();
     }
 
@@ -139,7 +139,7 @@ each_host! {
         let server = host.serve(stack).await;
         let reply = server.call(Call::ok()).await;
         reply.assert_rejected(StatusCode::INTERNAL_SERVER_ERROR, 13);
-        assert_hidden(&reply, server.speaks(), &logs, "shelf 4711 is empty");
+        assert_hidden(&reply, server.speaks(), &logs, "shelf K-4711 is empty");
     }
 
     async fn the_users_own_map_comes_first(host) {
@@ -178,7 +178,7 @@ each_host! {
         let server = host.serve(stack).await;
         let reply = server.call(Call::ok()).await;
         reply.assert_rejected(StatusCode::SERVICE_UNAVAILABLE, 14);
-        assert_hidden(&reply, server.speaks(), &logs, "the pool is closed, password=4711");
+        assert_hidden(&reply, server.speaks(), &logs, "the pool is closed, password=K-4711");
     }
 
     #[hosts(axum, hyper)]
@@ -187,7 +187,7 @@ each_host! {
         let server = host.serve(ProblemLayer::default()).await;
         for status in [500, 502, 503, 599] {
             let status = StatusCode::from_u16(status).unwrap();
-            let secret = format!("pg: {status} password=4711");
+            let secret = format!("pg: {status} password=K-4711");
             let reply = server.call(Call::fail(status, 13, &secret)).await;
             assert_eq!(reply.status(), status);
             assert_hidden(&reply, server.speaks(), &logs, &secret);

@@ -196,7 +196,7 @@ async fn a_refusal_is_marked_and_told() {
             b"ok",
         ))))
     }));
-    let request = || http::Request::get("/orders?secret=4711").body(()).unwrap();
+    let request = || http::Request::get("/orders?secret=K-4711").body(()).unwrap();
     let held = service.call(request()).await.unwrap();
     let refused = service.call(request()).await.unwrap();
     let local = refused.extensions().get::<LocalRejection>().copied();

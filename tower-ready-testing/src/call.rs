@@ -66,7 +66,7 @@ impl Call {
         })
     }
 
-    /// Panics with the text `do not show this: 4711`, which no caller may ever read.
+    /// Panics with the text `do not show this: K-4711`, which no caller may ever read.
     pub fn panic() -> Self {
         Self::ok().doing(|it| it.panic = true)
     }

@@ -39,7 +39,7 @@ pub(super) async fn show(on: &Stage, show: &mut Show) {
     show.step("A method that panics", "problem", async {
         let answer = on.orders().await?.panic(on.request(PanicRequest {}, None)?).await;
         let status = answer.as_ref().err();
-        let is_hidden = status.is_some_and(|status| !format!("{status:?}").contains("4711"));
+        let is_hidden = status.is_some_and(|status| !format!("{status:?}").contains("do not show"));
         let id = status.and_then(StatusExt::get_details_request_info);
         let id = id.map_or_else(String::new, |info| info.request_id);
         let line = on.log.line(&["a request failed", &format!("request_id=\"{id}\"")]);

@@ -365,14 +365,14 @@ each_host! {
 
         impl Revocation for Down {
             fn is_revoked(&self, _: &Principal) -> Lookup<Result<bool, StoreError>> {
-                Lookup::later(async { Err(StoreError::new("password=4711 refused")) })
+                Lookup::later(async { Err(StoreError::new("password=K-4711 refused")) })
             }
         }
 
         let server = host.serve(auth().revocation(Down).build().unwrap().layer()).await;
         let reply = server.call(alice()).await;
         assert_rejected(&reply, 503, 14, None);
-        assert!(!format!("{reply:?}").contains("password=4711"));
+        assert!(!format!("{reply:?}").contains("password=K-4711"));
         let open = auth().revocation(Down).fail_open(true).build().unwrap();
         let server = host.serve(open.layer()).await;
         assert_eq!(subject(&server, alice()).await, "alice");

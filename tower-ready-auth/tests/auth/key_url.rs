@@ -475,14 +475,14 @@ async fn metadata_are_found_where_either_standard_has_them() {
 async fn a_cluster_has_an_authority_and_a_token_of_its_own() {
     let plain = Keys::serve(set_of(&[(&EC, "a")])).await;
     let url = plain.serve_tls().await;
-    let token = File::new("bearer", "sa-token-4711\n");
+    let token = File::new("bearer", "sa-token-K-4711\n");
     let authority = include_str!("tls/authority.pem");
     let builder = || KeyUrl::builder(&url).allow_private_addresses().bearer_file(&token.0);
     let keys = builder().trust_pem(authority).build().unwrap();
     keys.ready().await;
     let bearer = plain.last.lock().unwrap().1.clone();
-    assert_eq!(bearer.unwrap(), "Bearer sa-token-4711");
-    assert!(!format!("{keys:?}").contains("4711"));
+    assert_eq!(bearer.unwrap(), "Bearer sa-token-K-4711");
+    assert!(!format!("{keys:?}").contains("K-4711"));
     // Nobody else vouches for that server.
     let others = builder().trust_pem(include_str!("tls/server.pem"));
     let distrusting = others.timeout(Duration::from_millis(500)).build().unwrap();

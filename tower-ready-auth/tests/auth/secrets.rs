@@ -54,7 +54,7 @@ async fn captured_output_has_no_secret_in_it() {
         HMAC.token(&with(&[private.clone(), ("scope", json!("none"))])),
         HMAC.token(&with(&[private.clone(), ("exp", json!("alice@private.example"))])),
         EC.token(&with(&[private])),
-        "only-nonsense-4711".to_owned(),
+        "only-nonsense-K-4711".to_owned(),
         key.as_str().to_owned(),
         format!("{}x", key.as_str()),
     ] {

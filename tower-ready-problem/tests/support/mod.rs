@@ -121,7 +121,7 @@ impl<S: Service<R>, R> Service<R> for UnreadyService<S> {
     type Future = Ready<Result<S::Response, tower::BoxError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), tower::BoxError>> {
-        Poll::Ready(Err("the pool is closed, password=4711".into()))
+        Poll::Ready(Err("the pool is closed, password=K-4711".into()))
     }
 
     fn call(&mut self, _: R) -> Self::Future {
@@ -135,7 +135,7 @@ pub(crate) struct OutOfStock;
 
 impl fmt::Display for OutOfStock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("shelf 4711 is empty")
+        f.write_str("shelf K-4711 is empty")
     }
 }
 

@@ -70,7 +70,7 @@ fn chunks_of(
 }
 
 fn blow_up() -> ! {
-    panic!("do not show this: 4711")
+    panic!("do not show this: K-4711")
 }
 
 // === impl BrokenStream ===
