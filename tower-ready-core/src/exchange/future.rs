@@ -4,6 +4,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -12,16 +13,30 @@ use tower_service::Service;
 use super::{End, Guard, GuardedBody, guard::Armed};
 
 pin_project! {
-    /// A future whose exchange is watched to its end.
+    /// A future whose exchange is watched to its end, or a layer's own answer in its place.
     #[must_use = "futures do nothing unless polled"]
     pub struct GuardedFuture<F, G>
     where
         G: Guard,
     {
         #[pin]
-        inner: F,
-        guard: Armed<G>,
-        head_only: bool,
+        kind: Kind<F, G>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<F, G>
+    where
+        G: Guard,
+    {
+        Call {
+            #[pin]
+            future: F,
+            guard: Armed<G>,
+            head_only: bool,
+        },
+        Answer { response: Option<Response<Bytes>> },
     }
 }
 
@@ -31,8 +46,9 @@ impl<F, G: Guard> GuardedFuture<F, G> {
     /// The method matters because a host drops the body of an answer to `HEAD` without a look at
     /// it, and that is no exchange cut short.
     #[inline]
-    pub fn new(method: &Method, inner: F, guard: G) -> Self {
-        Self { inner, guard: Armed::new(guard), head_only: method == Method::HEAD }
+    pub fn new(method: &Method, future: F, guard: G) -> Self {
+        let head_only = method == Method::HEAD;
+        Self { kind: Kind::Call { future, guard: Armed::new(guard), head_only } }
     }
 
     /// Calls the service, and watches it from then on: a panic in `call` is an end too.
@@ -44,7 +60,13 @@ impl<F, G: Guard> GuardedFuture<F, G> {
     {
         let head_only = request.method() == Method::HEAD;
         let guard = Armed::new(guard);
-        Self { inner: service.call(request), guard, head_only }
+        Self { kind: Kind::Call { future: service.call(request), guard, head_only } }
+    }
+
+    /// Answers at once, and calls nobody.
+    #[inline]
+    pub const fn answer(response: Response<Bytes>) -> Self {
+        Self { kind: Kind::Answer { response: Some(response) } }
     }
 }
 
@@ -59,38 +81,42 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let inner = this.inner;
-        let mut polled = this.guard.poll(|| inner.poll(cx));
+        let (future, guard, head_only) = match self.project().kind.project() {
+            KindProj::Call { future, guard, head_only } => (future, guard, *head_only),
+            KindProj::Answer { response } => {
+                let response = response.take();
+                #[expect(clippy::expect_used, reason = "the contract of `Future`")]
+                let response = response.expect("`GuardedFuture` polled after completion");
+                return Poll::Ready(Ok(response.map(GuardedBody::full)));
+            }
+        };
+        let mut polled = guard.poll(|| future.poll(cx));
         // The answer is looked at where it is and moved once: it is some two hundred bytes.
         let promised = match &mut polled {
             Poll::Pending => {
-                if let Some(guard) = this.guard.as_mut() {
+                if let Some(guard) = guard.as_mut() {
                     guard.pending();
                 }
                 return Poll::Pending;
             }
             Poll::Ready(Err(error)) => {
-                this.guard.end(End::Error(error));
+                guard.end(End::Error(error));
                 None
             }
             Poll::Ready(Ok(response)) => {
-                if let Some(guard) = this.guard.as_mut() {
+                if let Some(guard) = guard.as_mut() {
                     guard.head(response);
                 }
-                if *this.head_only
-                    || has_no_body(response.status())
-                    || response.body().is_end_stream()
-                {
-                    this.guard.end(End::Complete);
+                if head_only || has_no_body(response.status()) || response.body().is_end_stream() {
+                    guard.end(End::Complete);
                     None
                 } else {
                     promised(response)
                 }
             }
         };
-        let guard = this.guard.take();
-        polled.map_ok(|response| response.map(|body| GuardedBody::new(body, guard, promised)))
+        let guard = guard.take();
+        polled.map_ok(|response| response.map(|body| GuardedBody::watched(body, guard, promised)))
     }
 }
 
@@ -113,6 +139,9 @@ fn has_no_body(status: StatusCode) -> bool {
 
 impl<F, G: Guard> fmt::Debug for GuardedFuture<F, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardedFuture").field("over", &self.guard.is_over()).finish_non_exhaustive()
+        f.write_str(match &self.kind {
+            Kind::Call { .. } => "GuardedFuture::Call(..)",
+            Kind::Answer { .. } => "GuardedFuture::Answer(..)",
+        })
     }
 }

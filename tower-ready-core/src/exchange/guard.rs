@@ -41,6 +41,11 @@ impl<G: Guard> Armed<G> {
         Self { guard: Some(guard), complete: false }
     }
 
+    /// Nobody waits for this end.
+    pub(super) const fn none() -> Self {
+        Self { guard: None, complete: false }
+    }
+
     pub(super) const fn is_over(&self) -> bool {
         self.guard.is_none()
     }
