@@ -1,6 +1,7 @@
 //! What a decision costs that instances share, beside what others do with one command.
 //!
-//! `cargo bench -p tower-ready-ratelimit --features redis --bench redis`
+//! `cargo bench -p tower-ready-ratelimit --features redis --bench redis`, and with one of `decisions`,
+//! `outage`, `utilisation` behind `--` that part only.
 //!
 //! Client and server share the machine, so the figures compare only with one another.
 
@@ -46,10 +47,22 @@ fn main() {
     }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(2).enable_all().build().unwrap().block_on(async {
-        decisions().await;
-        outage().await;
-        utilisation().await;
+        if is_wanted("decisions") {
+            decisions().await;
+        }
+        if is_wanted("outage") {
+            outage().await;
+        }
+        if is_wanted("utilisation") {
+            utilisation().await;
+        }
     });
+}
+
+/// Whether a part was asked for, or none in particular.
+fn is_wanted(part: &str) -> bool {
+    let mut parts = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
+    parts.peek().is_none() || parts.any(|it| it == part)
 }
 
 async fn connect(redis: &Redis, mode: Mode) -> RedisStore {

@@ -150,10 +150,7 @@ impl<E: ScriptExecutor> Inner<E> {
     }
 
     pub(super) fn terms(&self, quota: &Quota) -> Terms {
-        let tolerance = quota.rate().tolerance.nanos;
-        // A bucket fills a little meanwhile, and loses nothing by it.
-        let pause = Duration::from_nanos(tolerance / 50).min(Duration::from_millis(20));
-        Terms { life: self.settings.life, pause }
+        Terms::new(quota, self.settings.life)
     }
 
     pub(super) fn next_sequence(&self) -> u64 {

@@ -13,8 +13,8 @@ use std::{
 
 use tower_ready_core::Instant;
 
-use crate::quota::Span;
 pub(super) use crate::store::pot::{Pot, Taken};
+use crate::{Quota, quota::Span};
 
 /// What one instance holds of one bucket, and who waits for more of it.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ pub(super) struct Ask {
     pub(super) callers: usize,
     /// To hold, if there is plenty.
     pub(super) ahead: u64,
+    /// To hold, if there is little.
+    pub(super) soon: u64,
     pub(super) at: Instant,
 }
 
@@ -85,6 +87,8 @@ pub(super) struct Terms {
     pub(super) life: Duration,
     /// When little is left, an instance asks no more often than this.
     pub(super) pause: Duration,
+    /// So many units may be spent and not reported when the bucket lacks nothing else.
+    pub(super) lag: u64,
 }
 
 /// What becomes of somebody who wants units.
@@ -100,6 +104,18 @@ pub(super) enum Wanted<W> {
 }
 
 impl Terms {
+    pub(super) fn new(quota: &Quota, life: Duration) -> Self {
+        // A bucket fills a little meanwhile, and loses nothing by it.
+        let tolerance = quota.rate().tolerance.nanos;
+        let pause = Duration::from_nanos(tolerance / 50).min(Duration::from_millis(20));
+        // What is spent and not reported does not refill. This is a hundredth of what a bucket gives
+        // that was full five seconds ago.
+        let period = quota.period().as_nanos().max(1);
+        let refills = u128::from(quota.count()) * Duration::from_secs(5).as_nanos() / period;
+        let lag = (u128::from(quota.max_burst()) + refills) / 100;
+        Self { life, pause, lag: u64::try_from(lag).unwrap_or(u64::MAX).min(Pot::MAX) }
+    }
+
     /// How long the instance believes in a lease. Clocks may differ by one part in a hundred, and
     /// its count begins before the message is sent.
     pub(super) fn belief(&self) -> Duration {
@@ -186,7 +202,8 @@ impl<W> Holder<W> {
         let want = desk.waiting.iter().fold(0u64, |sum, (units, _)| sum.saturating_add(*units));
         let aim = if give_back { 0 } else { desk.aim(terms) };
         let ahead = if aim < SMALLEST { 0 } else { aim.saturating_sub(held) };
-        Ask { sequence, held, returned, want, callers: desk.waiting.len(), ahead, at: now }
+        let (callers, soon) = (desk.waiting.len(), desk.soon(terms));
+        Ask { sequence, held, returned, want, callers, ahead, soon, at: now }
     }
 
     /// The answer came, or none did. Says who is served by it and who is not, and whether others wait
@@ -218,7 +235,7 @@ impl<W> Holder<W> {
             self.full.store(grant.full.nanos, Relaxed);
             let aim = desk.aim(terms);
             let holds = self.pot.units();
-            let is_scarce = is_short || (aim >= SMALLEST && holds < aim / 2);
+            let is_scarce = is_short || (aim >= SMALLEST && holds < desk.soon(terms));
             desk.not_before = if is_scarce { ask.at + terms.pause } else { ask.at };
             self.low.store(if is_scarce { 0 } else { holds * 3 / 10 }, Relaxed);
             // Whoever came meanwhile takes of what was brought. If there is little left in the
@@ -287,8 +304,9 @@ impl<W> Desk<W> {
         let aim = self.rate * terms.life.as_secs_f64() / 2.0;
         (aim as u64).min(Pot::MAX / 4)
     }
-}
 
-#[cfg(all(test, not(loom)))]
-#[path = "lease_tests.rs"]
-mod tests;
+    /// What is spent until it may ask again.
+    fn soon(&self, terms: &Terms) -> u64 {
+        ((self.rate * terms.pause.as_secs_f64()) as u64).min(Pot::MAX / 4)
+    }
+}

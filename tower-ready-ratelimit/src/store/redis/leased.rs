@@ -173,7 +173,7 @@ impl<E: ScriptExecutor> Inner<E> {
             let keys = [scripts::key(&self.settings.prefix, entry.key, true)];
             let floor = self.floor(now, &wish);
             let args =
-                scripts::lease_args(&self.node, &ask, &wish, floor, self.instances(), terms.life);
+                scripts::lease_args(&self.node, &ask, &wish, floor, self.instances(), &terms);
             let answer = match self.run(&self.scripts.lease, &keys, &args).await {
                 Ok((asked, reply)) => scripts::granted(asked, &wish, &reply),
                 Err(CallError::Failed(error)) => Err(error),

@@ -129,8 +129,8 @@ mod holders;
 mod inner;
 mod lease;
 mod leased;
-#[cfg(test)]
-mod ledger;
+#[cfg(all(test, not(loom)))]
+mod model;
 mod scripts;
 mod settings;
 mod share;

@@ -5,7 +5,7 @@ use tower_ready_core::Instant;
 use super::{
     Script,
     batch::Wish,
-    lease::{Ask, Grant},
+    lease::{Ask, Grant, Terms},
     ticks::Ticks,
 };
 use crate::{
@@ -91,7 +91,7 @@ pub(super) fn lease_args(
     wish: &Wish,
     floor: u64,
     instances: u64,
-    life: std::time::Duration,
+    terms: &Terms,
 ) -> Words {
     let ticks = Ticks::of(&wish.quota);
     let deepest = ticks.deepest(wish.debt);
@@ -102,13 +102,15 @@ pub(super) fn lease_args(
         ask.returned,
         ask.want,
         ask.ahead,
+        ask.soon,
+        terms.lag,
         instances,
         ticks.step,
         ticks.tolerance,
         ticks.per_micro,
         deepest,
         floor.min(deepest),
-        u64::try_from(life.as_micros()).unwrap_or(u64::MAX),
+        u64::try_from(terms.life.as_micros()).unwrap_or(u64::MAX),
     ];
     args.extend(numbers.map(word));
     args

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tower_ready_testing::redis::Redis;
 
 use super::*;
-use crate::{Level, Quota, store::redis::ledger::Ledger};
+use crate::{Level, Quota, store::redis::model::ledger::Ledger};
 
 /// Runs a script at that microsecond.
 fn run(redis: &Redis, script: &Script, micros: u64, key: &str, args: &Words) -> Vec<i64> {
@@ -83,8 +83,8 @@ fn the_script_leases_as_its_model_does() {
             .enumerate()
     {
         let mut next = random(number as u64 + 1);
-        let life = Duration::from_secs(1);
-        let mut ledger = Ledger::new(Ticks::of(&quota), 1_000_000);
+        let terms = Terms::new(&quota, Duration::from_secs(1));
+        let mut ledger = Ledger::new(Ticks::of(&quota), 1_000_000, terms.lag);
         let (mut micros, mut sequence) = (START, 0);
         let key = format!("{number}");
         let wish = Wish { key: KeyHash::from_bits(1), quota, units: 0, debt: 0 };
@@ -99,10 +99,11 @@ fn the_script_leases_as_its_model_does() {
                 want: next(30),
                 callers: 1,
                 ahead: next(60) * next(2),
+                soon: next(10),
                 at: Instant::from_nanos(1),
             };
             let node = format!("{:016x}", next(3));
-            let args = lease_args(&node, &ask, &wish, 0, 3, life);
+            let args = lease_args(&node, &ask, &wish, 0, 3, &terms);
             let reply = run(&redis, &scripts.lease, micros, &key, &args);
             let expected = ledger.ask(micros, &node, &ask, 3).map(|number| number as i64);
             assert_eq!(reply, expected, "{quota} {ask:?}");

@@ -7,11 +7,12 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local node, sequence = ARGV[1], tonumber(ARGV[2])
 local held, returned, want = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local ahead, nodes = tonumber(ARGV[6]), tonumber(ARGV[7])
-local step, tolerance, per_micro = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local deepest, floor, life = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local ahead, soon, lag, nodes = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local step, tolerance, per_micro = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local deepest, floor, life = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
 
 local left, leased, lapsed, lapse, mine, last = 0, 0, 0, 0, nil, 0
+local holders = 1
 local latest = now + life
 local fields = redis.call('HGETALL', KEYS[1])
 for i = 1, #fields, 2 do
@@ -31,7 +32,7 @@ for i = 1, #fields, 2 do
       redis.call('HDEL', KEYS[1], fields[i])
     else
       leased, latest = leased + units, math.max(latest, expiry)
-      if fields[i] == node then mine, last = units, number end
+      if fields[i] == node then mine, last = units, number else holders = holders + 1 end
     end
   end
 end
@@ -51,7 +52,13 @@ end
 left = math.max(0, left - back * step)
 local room = math.max(0, math.floor((tolerance - left) / step))
 local now_granted = math.min(want, room)
-local ahead_granted = math.min(ahead, math.floor((room - now_granted) / (2 * nodes)))
+room = room - now_granted
+-- What was spent and is not reported yet keeps the bucket from refilling when it lacks nothing else.
+-- So instances hold together no more than it lacks besides, or than a lag is allowed to cost. And near
+-- exhaustion each holds what it spends before it asks again, and leaves as much to the others.
+local lacks = math.floor((left - (leased - (mine or 0) + kept) * step) / step)
+local share = math.min(math.floor(room / (2 * nodes)), math.floor(math.max(lacks, lag) / holders) - kept)
+local ahead_granted = math.max(0, math.min(ahead, math.max(share, math.min(math.floor(room / 2), soon - kept))))
 local granted = now_granted + ahead_granted
 left = left + granted * step
 -- What callers wait for is spent when it arrives. Of a part of that it is not known.

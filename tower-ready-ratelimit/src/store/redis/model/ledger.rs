@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{lease::Ask, ticks::Ticks};
+use super::super::{lease::Ask, ticks::Ticks};
 
 /// One bucket, as Redis keeps it.
 #[derive(Clone, Debug)]
-pub(super) struct Ledger {
-    pub(super) ticks: Ticks,
+pub(in crate::store::redis) struct Ledger {
+    pub(in crate::store::redis) ticks: Ticks,
     /// How long a lease is remembered, in microseconds.
-    pub(super) life: u64,
+    pub(in crate::store::redis) life: u64,
+    /// So many units may be spent and not reported when the bucket lacks nothing else.
+    pub(in crate::store::redis) lag: u64,
     /// Whether the bucket refills only as far as leases leave it. The protocol rests on that.
-    pub(super) is_capped: bool,
+    pub(in crate::store::redis) is_capped: bool,
     /// When it is full again, in ticks.
     full: u128,
     leases: BTreeMap<String, Lease>,
@@ -25,12 +27,18 @@ struct Lease {
 }
 
 impl Ledger {
-    pub(super) fn new(ticks: Ticks, life: u64) -> Self {
-        Self { ticks, life, is_capped: true, full: 0, leases: BTreeMap::new() }
+    pub(in crate::store::redis) fn new(ticks: Ticks, life: u64, lag: u64) -> Self {
+        Self { ticks, life, lag, is_capped: true, full: 0, leases: BTreeMap::new() }
     }
 
     /// What the script answers at that microsecond.
-    pub(super) fn ask(&mut self, now: u64, node: &str, ask: &Ask, nodes: u64) -> [u64; 4] {
+    pub(in crate::store::redis) fn ask(
+        &mut self,
+        now: u64,
+        node: &str,
+        ask: &Ask,
+        nodes: u64,
+    ) -> [u64; 4] {
         let Ticks { step, tolerance, per_micro } = self.ticks;
         let (step, per_micro) = (u128::from(step), u128::from(per_micro));
         let at = |micros: u64| u128::from(micros) * per_micro;
@@ -59,7 +67,13 @@ impl Ledger {
         left = left.saturating_sub(back * step as u64);
         let room = tolerance.saturating_sub(left) / step as u64;
         let now_granted = ask.want.min(room);
-        let ahead = ask.ahead.min((room - now_granted) / (2 * nodes));
+        let room = room - now_granted;
+        let others = units(&self.leases) as u64 - known;
+        let holders = self.leases.len() as u64 + u64::from(mine.is_none());
+        let lacks = (left - (others + kept) * step as u64) / step as u64;
+        let share = (lacks.max(self.lag) / holders).saturating_sub(kept).min(room / (2 * nodes));
+        let soon = ask.soon.saturating_sub(kept).min(room / 2);
+        let ahead = ask.ahead.min(share.max(soon));
         let granted = now_granted + ahead;
         left += granted * step as u64;
         let units = kept + ahead + if now_granted < ask.want { now_granted } else { 0 };

@@ -1,20 +1,22 @@
-//! The protocol of leases under a hostile network: whatever happens, no more passes than the quota.
+//! Instances, one bucket, and the messages between them.
 
 use std::time::Duration;
 
-use proptest::{collection::vec, prelude::*, test_runner::TestRunner};
 use tower_ready_core::Instant;
 
-use super::*;
-use crate::{
-    Quota,
-    store::redis::{ledger::Ledger, ticks::Ticks},
+use super::{
+    super::{
+        lease::{Ask, Grant, Holder, Outcome, Terms, Wanted},
+        ticks::Ticks,
+    },
+    ledger::Ledger,
 };
+use crate::Quota;
 
-const NODES: usize = 4;
+pub(super) const NODES: usize = 4;
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+pub(super) enum Step {
     /// A caller wants units of an instance.
     Call(usize, u64),
     /// So many callers at once.
@@ -37,7 +39,7 @@ enum Step {
 }
 
 #[derive(Clone, Debug)]
-enum Message {
+pub(super) enum Message {
     Ask {
         node: usize,
         name: String,
@@ -61,23 +63,23 @@ struct Node {
     start: u64,
 }
 
-struct World {
+pub(super) struct World {
     quota: Quota,
-    ticks: Ticks,
+    pub(super) ticks: Ticks,
     terms: Terms,
-    now: u64,
-    ledger: Ledger,
+    pub(super) now: u64,
+    pub(super) ledger: Ledger,
     nodes: Vec<Node>,
-    network: Vec<Message>,
+    pub(super) network: Vec<Message>,
     sequence: u64,
     /// What was admitted, and when.
-    admitted: Vec<(u64, u64)>,
+    pub(super) admitted: Vec<(u64, u64)>,
     refused: u64,
 }
 
 impl World {
-    fn new(quota: Quota, drifts: [i64; NODES]) -> Self {
-        let terms = Terms { life: Duration::from_secs(1), pause: Duration::from_millis(20) };
+    pub(super) fn new(quota: Quota, drifts: [i64; NODES]) -> Self {
+        let terms = Terms::new(&quota, Duration::from_secs(1));
         let ticks = Ticks::of(&quota);
         let node = |(at, drift): (usize, i64)| Node {
             name: format!("{at}"),
@@ -91,7 +93,7 @@ impl World {
             ticks,
             terms,
             now: 1_000_000,
-            ledger: Ledger::new(ticks, 1_000_000),
+            ledger: Ledger::new(ticks, 1_000_000, terms.lag),
             nodes: drifts.into_iter().enumerate().map(node).collect(),
             network: Vec::new(),
             sequence: 0,
@@ -100,7 +102,7 @@ impl World {
         }
     }
 
-    fn step(&mut self, step: Step) {
+    pub(super) fn step(&mut self, step: Step) {
         match step {
             Step::Call(node, units) => self.call(node, units),
             Step::Burst(node, callers) => (0..callers).for_each(|_| self.call(node, 1)),
@@ -224,7 +226,7 @@ impl World {
     }
 
     /// How many ticks were admitted beyond the quota in the worst of all windows.
-    fn excess(&self) -> u64 {
+    pub(super) fn excess(&self) -> u64 {
         let mut admitted = self.admitted.clone();
         admitted.sort_unstable();
         let (mut level, mut last, mut worst) = (0u64, 0, 0);
@@ -236,122 +238,4 @@ impl World {
         }
         worst
     }
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let node = 0..NODES;
-    prop_oneof![
-        4 => (node.clone(), 1..6u64).prop_map(|(node, units)| Step::Call(node, units)),
-        8 => (node.clone(), 1..80u64).prop_map(|(node, callers)| Step::Burst(node, callers)),
-        8 => any::<usize>().prop_map(Step::Deliver),
-        8 => Just(Step::Settle),
-        2 => any::<usize>().prop_map(Step::Copy),
-        1 => any::<usize>().prop_map(Step::Lose),
-        1 => node.clone().prop_map(Step::GiveUp),
-        2 => node.clone().prop_map(Step::Tend),
-        1 => node.clone().prop_map(Step::Drain),
-        1 => node.prop_map(Step::Crash),
-    ]
-}
-
-fn pause() -> impl Strategy<Value = u64> {
-    prop_oneof![5 => 0..2_000u64, 5 => 0..40_000u64, 3 => 0..300_000u64, 1 => 0..2_000_000u64]
-}
-
-fn quotas() -> impl Strategy<Value = Quota> {
-    (prop_oneof![Just(7u64), Just(100), Just(333), Just(1_000)], 20..600u64)
-        .prop_map(|(count, burst)| Quota::per_second(count).burst(burst))
-}
-
-/// What happens to a quota, on clocks of such drifts.
-type Story = (Quota, [i64; NODES], Vec<(u64, Step)>);
-
-fn stories() -> impl Strategy<Value = Story> {
-    (quotas(), prop::array::uniform4(-5..=5i64), vec((pause(), step()), 1..150))
-}
-
-fn tell((quota, drifts, steps): Story, is_capped: bool) -> World {
-    let mut world = World::new(quota, drifts);
-    world.ledger.is_capped = is_capped;
-    for (pause, step) in steps {
-        world.now += pause;
-        world.step(step);
-    }
-    world
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    #[test]
-    fn no_more_passes_than_the_quota(story in stories()) {
-        prop_assert_eq!(tell(story, true).excess(), 0);
-    }
-}
-
-/// The same stories without the one rule on which the protocol rests.
-#[test]
-fn a_bucket_that_refills_under_its_leases_lets_more_pass() {
-    let config = ProptestConfig {
-        failure_persistence: None,
-        max_shrink_iters: 0,
-        ..ProptestConfig::with_cases(2_000)
-    };
-    let outcome = TestRunner::new(config).run(&stories(), |story| {
-        prop_assert_eq!(tell(story, false).excess(), 0);
-        Ok(())
-    });
-    assert!(outcome.is_err(), "the stories are too tame to show anything");
-}
-
-#[test]
-fn what_is_asked_for_is_got_with_few_messages() {
-    let mut world = World::new(Quota::per_second(5_000), [0; NODES]);
-    let mut messages = 0;
-    for _ in 0..20_000 {
-        // Three thousand a second on four instances, and messages take 200 microseconds.
-        world.now += 333;
-        world.step(Step::Call((world.now / 333) as usize % NODES, 1));
-        if !world.network.is_empty() {
-            messages += usize::from(matches!(world.network[0], Message::Ask { .. }));
-            world.step(Step::Deliver(0));
-        }
-        if (world.now / 333).is_multiple_of(600) {
-            (0..NODES).for_each(|node| world.step(Step::Tend(node)));
-        }
-    }
-    let admitted: u64 = world.admitted.iter().map(|(_, units)| units).sum();
-    assert!(admitted >= 19_990, "{admitted} of 20,000");
-    assert!(messages * 20 <= 20_000, "{messages} messages");
-}
-
-#[test]
-fn little_is_refused_that_a_single_bucket_would_admit() {
-    let mut world = World::new(Quota::per_second(1_000), [0; NODES]);
-    let (mut single, mut messages, mut offered) = (0u64, 0u64, 0u64);
-    let (mut level, mut last) = (0u64, world.now);
-    let Ticks { step, tolerance, per_micro } = world.ticks;
-    for _ in 0..100_000 {
-        // Five times what there is.
-        world.now += 200;
-        offered += 1;
-        level = level.saturating_sub((world.now - last) * per_micro);
-        last = world.now;
-        if level + step <= tolerance {
-            level += step;
-            single += 1;
-        }
-        world.step(Step::Call((offered as usize * 7) % NODES, 1));
-        if !world.network.is_empty() {
-            messages += u64::from(matches!(world.network[0], Message::Ask { .. }));
-            world.step(Step::Deliver(0));
-        }
-        if offered.is_multiple_of(1_000) {
-            (0..NODES).for_each(|node| world.step(Step::Tend(node)));
-        }
-    }
-    let admitted: u64 = world.admitted.iter().map(|(_, units)| units).sum();
-    assert!(admitted * 100 >= single * 99, "{admitted} of {single}");
-    assert!(messages * 20 <= offered, "{messages} messages for {offered}");
-    assert_eq!(world.excess(), 0);
 }
