@@ -12,7 +12,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::{Connection, Ending, OnConnection};
+use super::{Connection, Ending, OnConnection, opening::Opening};
 use crate::{Lifecycle, inner::lock, roster::Place};
 
 /// A connection that its lifecycle counts, knows something about, and can end.
@@ -25,6 +25,7 @@ pub struct TrackedIo<T> {
     /// Who is woken when the lifecycle ends it. Kept here too, to be told again only when changed.
     waker: Option<Waker>,
     means: Means<T>,
+    opening: Opening,
     /// Our end is written, and that of the peer is waited for until then.
     goodbye: Option<Pin<Box<Sleep>>>,
 }
@@ -55,7 +56,8 @@ impl<T> TrackedIo<T> {
         means: Means<T>,
     ) -> Self {
         let place = Some(lifecycle.0.connections.join(Arc::clone(&connection)));
-        Self { io, seat: Seat { connection, lifecycle, place }, waker: None, means, goodbye: None }
+        let seat = Seat { connection, lifecycle, place };
+        Self { io, seat, waker: None, means, opening: Opening::new(), goodbye: None }
     }
 
     /// The connection itself.
@@ -92,6 +94,16 @@ impl<T> TrackedIo<T> {
             ended if ended == Ending::Now as u8 => Err(self.broken()),
             _ => Ok(()),
         }
+    }
+
+    /// To be called before the bytes are counted.
+    fn look_at_opening(&mut self, new: &[u8]) {
+        self.opening = self.opening.read(new);
+        let connection = &self.seat.connection;
+        if self.opening.is_http2() {
+            connection.http2.store(true, Relaxed);
+        }
+        connection.begun.store(self.opening.is_over(), Relaxed);
     }
 
     #[cold]
@@ -142,13 +154,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for TrackedIo<T> {
         self.go_on(cx)?;
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buf);
-        let bytes = (buf.filled().len() - before) as u64;
+        let new = &buf.filled()[before..];
+        let bytes = new.len() as u64;
+        if !self.opening.is_over() {
+            self.look_at_opening(new);
+        }
         let connection = &self.seat.connection;
         if bytes > 0 {
-            if connection.is_silent() && buf.filled()[before..].starts_with(b"PRI") {
-                // RFC 9113 §3.4: the first bytes of HTTP/2, and no method of HTTP/1.
-                connection.http2.store(true, Relaxed);
-            }
             connection.read.store(connection.read.load(Relaxed) + bytes, Relaxed);
             // A request that came at the last moment is served.
             let (idle, none) = (Ending::IfIdle as u8, Ending::None as u8);

@@ -2,6 +2,7 @@
 
 pub(crate) mod current;
 mod io;
+mod opening;
 mod scope;
 mod since;
 
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
     written: AtomicU64,
     /// Whether the peer takes nothing more for now.
     blocked: AtomicBool,
+    /// Whether the head of a request has come, or nobody can know.
+    begun: AtomicBool,
     /// Whether somebody tells us of its requests.
     told: AtomicBool,
     /// Whether we cannot know any more what is in flight on it.
@@ -53,12 +56,16 @@ pub(crate) struct Connection {
     known: Known,
 }
 
-/// What the requests in flight of the whole process say about a connection.
+/// What is known of a connection from the listener that it came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known {
-    /// Nothing: some may not be counted.
+    /// Nothing.
     Nothing,
-    /// Where none is in flight, none is on this connection: the layer is around the whole server.
+    /// It speaks HTTP.
+    #[cfg_attr(not(feature = "axum"), expect(dead_code, reason = "axum's alone"))]
+    Http,
+    /// And where no request of the process is in flight, none is on this connection: the layer is
+    /// around the whole server.
     ByCount,
 }
 
@@ -95,6 +102,7 @@ impl Connection {
             read: AtomicU64::new(0),
             written: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
             told: AtomicBool::new(false),
             opaque: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
@@ -139,16 +147,24 @@ impl Connection {
             true => self.in_flight.load(Relaxed) == 0,
             false => nothing && self.known == Known::ByCount,
         };
-        self.is_silent() || idle && !self.is_upgraded() && !self.blocked.load(Relaxed)
+        self.is_unbegun() || idle && !self.is_upgraded() && !self.blocked.load(Relaxed)
+    }
+
+    /// Whether no request has ever come on it, as far as anybody can see from outside.
+    fn is_unbegun(&self) -> bool {
+        // A server of HTTP/1 that has written something has seen more than we understood.
+        let may_know = self.known != Known::Nothing
+            && (self.http2.load(Relaxed) || self.written.load(Relaxed) == 0);
+        self.is_silent() || may_know && !self.begun.load(Relaxed)
     }
 
     /// Whether a request of HTTP/1 may be on its way: something was read since the last one ended.
     pub(crate) fn is_amid_a_head(&self) -> bool {
-        self.is_told()
+        let unanswered = self.is_told()
             && !self.is_upgraded()
-            && !self.http2.load(Relaxed)
             && self.in_flight.load(Relaxed) == 0
-            && self.read.load(Relaxed) > self.read_at_rest.load(Relaxed)
+            && self.read.load(Relaxed) > self.read_at_rest.load(Relaxed);
+        !self.http2.load(Relaxed) && (unanswered || self.is_unbegun() && !self.is_silent())
     }
 
     /// Whether it waits for the next request of HTTP/1, after at least one.

@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Accept, Listener};
-use crate::{Lifecycle, OnConnection, TrackedIo, connection::Connection};
+use crate::{Lifecycle, OnConnection, TrackedIo, connection::Connection, connection::Known};
 
 /// A [`Listener`] in the shape for which axum knows the address of a peer:
 /// `into_make_service_with_connect_info::<SocketAddr>()` works with it.
@@ -72,6 +72,7 @@ impl<A: Accept> AxumsListener for Listener<A> {
     type Addr = A::Addr;
 
     fn accept(&mut self) -> impl Future<Output = (Self::Io, A::Addr)> + Send {
+        self.known = Known::Http;
         Self::accept(self)
     }
 

@@ -75,6 +75,10 @@ stuck! {
     a_silent_preface_on_axum: no_work("axum", |wire| wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
     a_silent_preface_on_hyper: no_work("hyper", |wire| wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
     a_silent_preface_on_tonic: no_work("tonic", |wire| wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+    a_silent_connection_on_a_listener_alone: no_work("axum-listener", |_| {});
+    half_a_head_on_a_listener_alone: no_work("axum-listener", |wire| wire.send(HALF));
+    a_silent_preface_on_a_listener_alone:
+        no_work("axum-listener", |wire| wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
     half_a_handshake: no_work("tls", |wire| wire.send([22, 3]));
     an_idle_connection_on_axum: no_work("axum", idle);
     an_idle_connection_on_hyper: no_work("hyper", idle);
