@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tower_ready_testing::redis::Redis;
+use tower_ready_testing::redis::{Cluster, Redis, Sentinels};
 
 #[test]
 fn it_keeps_what_it_is_told() {
@@ -99,6 +99,39 @@ fn it_ends_with_a_test_that_panics() {
     });
     assert!(panic.is_err());
     assert!(is_broken(&mut stream));
+}
+
+#[test]
+fn a_replica_of_a_cluster_takes_its_masters_place() {
+    let mut cluster = Cluster::start();
+    let master = cluster.master_of("key");
+    cluster.node(master).cli(&["SET", "key", "kept"]);
+    assert_eq!(cluster.node(master).cli(&["WAIT", "1", "10000"]), "1");
+    cluster.cut_off(master);
+    cluster.node(master).cli(&["SET", "key", "lost"]);
+    cluster.fail_over(master);
+    assert_eq!(cluster.node(master + 3).cli(&["GET", "key"]), "kept");
+    let other = (master + 1) % 3;
+    assert!(cluster.node(other).try_cli(&["GET", "key"]).unwrap_err().starts_with("MOVED"));
+    assert_eq!(cluster.urls().len(), 6);
+}
+
+#[test]
+fn sentinels_promote_a_replica() {
+    let mut sentinels = Sentinels::start();
+    assert_eq!(sentinels.urls().len(), 3);
+    assert!(sentinels.replica(&["INFO", "replication"]).contains("role:slave"));
+    sentinels.cut_off();
+    sentinels.fail_over();
+    assert!(sentinels.replica(&["INFO", "replication"]).contains("role:master"));
+}
+
+#[test]
+fn over_tls_it_wants_a_certificate() {
+    let (redis, tls) = Redis::start_tls();
+    assert_eq!(redis.cli(&["CONFIG", "GET", "tls-auth-clients"]), "tls-auth-clients\nyes");
+    assert_eq!(tls.url(), format!("rediss://127.0.0.1:{}/", tls.port));
+    assert!(TcpStream::connect(("127.0.0.1", tls.port)).is_ok());
 }
 
 /// The test runs itself as another process, which starts a server and is then killed.

@@ -14,6 +14,9 @@
 //! assert_eq!(redis.cli(&["GET", "greeting"]), "(nil)");
 //! ```
 //!
+//! [`Cluster`] has masters and replicas, [`Sentinels`] watch a master and its replica, and
+//! [`Redis::start_tls`] speaks TLS.
+//!
 //! The server is `redis-server` from the `PATH`, or the program that the variable
 //! `TOWER_READY_REDIS_SERVER` names; `cargo xtask test` installs it. It listens on a loopback port
 //! that was free, writes nothing to disk, and ends with the test however that ends: by a panic, or
@@ -21,25 +24,21 @@
 //!
 //! Everything here blocks its thread for some milliseconds, whatever a paused clock says.
 
-use std::{
-    env,
-    ffi::OsString,
-    hash::{BuildHasher, RandomState},
-    io::{BufRead, BufReader, ErrorKind},
-    ops::Range,
-    os::unix::process::CommandExt,
-    process::{Child, Command, Stdio},
-};
-
+mod cluster;
+mod process;
 mod resp;
+mod sentinels;
 mod signal;
+mod tls;
 mod watchdog;
 
-use self::{signal::Signal, watchdog::Watchdog};
+use std::{env, iter};
 
-/// Below the range from which systems take the ports of outgoing connections, so that a port is
-/// still free when the server comes back to it.
-const PORTS: Range<u16> = 20_000..32_000;
+pub use self::{cluster::Cluster, sentinels::Sentinels, tls::Tls};
+use self::{
+    process::{Directory, Process, any_port},
+    signal::Signal,
+};
 
 /// How often another port is tried before it is no bad luck.
 const ATTEMPTS: usize = 50;
@@ -48,19 +47,11 @@ const ATTEMPTS: usize = 50;
 #[derive(Debug)]
 pub struct Redis {
     port: u16,
-    options: Vec<String>,
-    running: Option<Running>,
+    args: Vec<String>,
+    ready: &'static str,
+    process: Option<Process>,
+    _directory: Option<Directory>,
 }
-
-/// A server process. The watchdog comes first, since it has to be gone before the process is: else
-/// it could kill a stranger that got the same id.
-#[derive(Debug)]
-struct Running {
-    watchdog: Watchdog,
-    server: Child,
-}
-
-// === impl Redis ===
 
 impl Redis {
     /// Starts a server on a free port and waits until it answers.
@@ -80,14 +71,24 @@ impl Redis {
     /// When there is no `redis-server`, or it does not start.
     #[must_use]
     pub fn start_with(options: &[&str]) -> Self {
-        let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
+        Self::launch(|port| server_args(port, options), SERVER_IS_READY, None)
+    }
+
+    /// Starts a server by the arguments for a port.
+    fn launch(
+        args: impl Fn(u16) -> Vec<String>,
+        ready: &'static str,
+        directory: Option<Directory>,
+    ) -> Self {
         let mut complaint = String::new();
         // Which port is free is only known once a server has it.
         for _ in 0..ATTEMPTS {
             let port = any_port();
-            match Running::start(port, &options) {
-                Ok(running) => {
-                    return Self { port, options, running: Some(running) };
+            let args = args(port);
+            match Process::start(&args, ready) {
+                Ok(process) => {
+                    let process = Some(process);
+                    return Self { port, args, ready, process, _directory: directory };
                 }
                 Err(output) => complaint = output,
             }
@@ -115,7 +116,20 @@ impl Redis {
     /// When Redis answers with an error or not at all within ten seconds.
     #[expect(clippy::must_use_candidate, reason = "many a command is sent for its effect")]
     pub fn cli(&self, command: &[&str]) -> String {
-        resp::ask(self.port, command)
+        self.try_cli(command).unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    /// Sends one command and returns the answer as text, or the error that Redis answers with.
+    ///
+    /// # Errors
+    ///
+    /// What Redis says.
+    ///
+    /// # Panics
+    ///
+    /// When Redis does not answer within ten seconds.
+    pub fn try_cli(&self, command: &[&str]) -> Result<String, String> {
+        resp::ask(self.port, None, command)
     }
 
     /// Stops the server in its tracks: connections succeed, and nothing comes back over them.
@@ -124,21 +138,21 @@ impl Redis {
     ///
     /// When it was killed.
     pub fn pause(&self) {
-        signal::send(&self.running().server, Signal::Stop);
+        self.process().send(Signal::Stop);
     }
 
-    /// Lets a paused server go on, with all that was sent to it meanwhile.
+    /// Lets a server go on, if it is paused, with all that was sent to it meanwhile.
     ///
     /// # Panics
     ///
     /// When it was killed.
     pub fn resume(&self) {
-        signal::send(&self.running().server, Signal::Continue);
+        self.process().send(Signal::Continue);
     }
 
     /// Kills the server: connections break, and new ones are refused.
     pub fn kill(&mut self) {
-        self.running = None;
+        self.process = None;
     }
 
     /// Starts the server again on the same port, empty. It is killed first if it runs.
@@ -148,75 +162,40 @@ impl Redis {
     /// When it does not start, as when another program took the port meanwhile.
     pub fn restart(&mut self) {
         self.kill();
-        match Running::start(self.port, &self.options) {
-            Ok(running) => self.running = Some(running),
+        match Process::start(&self.args, self.ready) {
+            Ok(process) => self.process = Some(process),
             Err(output) => panic!("redis-server does not start again:\n{output}"),
         }
     }
 
-    fn running(&self) -> &Running {
-        self.running.as_ref().expect("the server was killed; `restart` it first")
+    fn process(&self) -> &Process {
+        self.process.as_ref().expect("the server was killed; `restart` it first")
     }
 }
 
-// === impl Running ===
+/// What a server says when it takes commands.
+const SERVER_IS_READY: &str = "Ready to accept connections";
 
-impl Running {
-    /// Starts a server, or returns what it said before it gave up.
-    fn start(port: u16, options: &[String]) -> Result<Self, String> {
-        let program = program();
-        let mut command = Command::new(&program);
-        command
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no"])
-            .arg("--dir")
-            .arg(env::temp_dir())
-            .args(["--loglevel", "notice", "--logfile", ""])
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            // An interrupt from the keyboard is for the test, which takes the server along.
-            .process_group(0);
-        let mut server = match command.spawn() {
-            Ok(server) => server,
-            Err(error) if error.kind() == ErrorKind::NotFound => panic!(
-                "{} is missing: `cargo xtask test` installs it, or TOWER_READY_REDIS_SERVER names it",
-                program.display(),
-            ),
-            Err(error) => panic!("{} does not run: {error}", program.display()),
-        };
-        let watchdog = Watchdog::over(&server);
-        let output = server.stdout.take().expect("it is piped");
-        let running = Self { watchdog, server };
-        let mut said = String::new();
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if line.contains("Ready to accept connections") {
-                return Ok(running);
-            }
-            said += &line;
-            said.push('\n');
+/// The arguments of a server that writes nothing to disk.
+fn server_args(port: u16, options: &[&str]) -> Vec<String> {
+    let (port, directory) = (port.to_string(), env::temp_dir());
+    let fixed = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    let log = ["--loglevel", "notice", "--logfile", ""];
+    // A replica gets its copy at once, and over the socket.
+    let copy = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"];
+    let words = fixed.iter().chain(&log).chain(&copy).map(|word| (*word).to_owned());
+    let directory = iter::once("--dir".to_owned()).chain(directory.to_str().map(str::to_owned));
+    words.chain(directory).chain(options.iter().map(|word| (*word).to_owned())).collect()
+}
+
+/// Asks until something is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    // A minute in all, on a machine that does many other things.
+    for _ in 0..3_000 {
+        if is_so() {
+            return;
         }
-        Err(said)
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.watchdog.dismiss();
-        // Killing works on a paused process too, and has an effect even on one that ended.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-fn program() -> OsString {
-    env::var_os("TOWER_READY_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
-}
-
-fn any_port() -> u16 {
-    // Each `RandomState` has other keys, so this is the random number that std has to give.
-    let random = RandomState::new().hash_one(std::process::id());
-    let offset = random % u64::from(PORTS.end - PORTS.start);
-    PORTS.start + u16::try_from(offset).expect("less than the range")
+    panic!("waited a minute for {what}");
 }

@@ -9,25 +9,39 @@ use std::{
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends `command` over a connection of its own and returns the answer as text.
-pub(super) fn ask(port: u16, command: &[&str]) -> String {
-    match exchange(port, command) {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => panic!("{command:?}: {error}"),
+/// Sends `command` over a connection of its own and returns the answer as text, or Redis's error.
+pub(super) fn ask(port: u16, password: Option<&str>, command: &[&str]) -> Result<String, String> {
+    match exchange(port, password, command) {
+        Ok(answer) => answer,
         Err(error) => panic!("{command:?} got no answer from port {port}: {error}"),
     }
 }
 
 /// The outer result is that of the connection, the inner one Redis's.
-fn exchange(port: u16, command: &[&str]) -> io::Result<Result<String, String>> {
+fn exchange(
+    port: u16,
+    password: Option<&str>,
+    command: &[&str],
+) -> io::Result<Result<String, String>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    let mut answers = BufReader::new(stream.try_clone()?);
+    if let Some(password) = password {
+        stream.write_all(&request(&["AUTH", password]))?;
+        if let Err(error) = read(&mut answers)? {
+            return Ok(Err(error));
+        }
+    }
+    stream.write_all(&request(command))?;
+    read(&mut answers)
+}
+
+fn request(command: &[&str]) -> Vec<u8> {
     let mut request = format!("*{}\r\n", command.len());
     for word in command {
         let _ = write!(request, "${}\r\n{word}\r\n", word.len());
     }
-    stream.write_all(request.as_bytes())?;
-    read(&mut BufReader::new(stream))
+    request.into_bytes()
 }
 
 fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Result<String, String>> {
