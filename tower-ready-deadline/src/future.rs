@@ -60,7 +60,10 @@ where
                 let entered = watch.as_ref().and_then(Watch::enter);
                 let polled = future.poll(cx);
                 drop(entered);
-                if let Poll::Ready(answer) = polled {
+                if let Poll::Ready(mut answer) = polled {
+                    if let (Ok(answer), Some(watch)) = (&mut answer, &*watch) {
+                        watch.excuse(answer);
+                    }
                     return Poll::Ready(answer.map(|answer| DeadlineBody::of(answer, watch)));
                 }
                 // Only now does anybody have to wait.

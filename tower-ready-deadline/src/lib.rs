@@ -92,7 +92,9 @@
 //!
 //! Answers to work that was not begun carry the mark of a [local
 //! rejection](tower_ready_core::LocalRejection), `deadline` and `spent`. Those to work that took too
-//! long carry none: a breaker has to hear of a server that does not answer.
+//! long carry none: a breaker has to hear of a server that does not answer. Unless a client gave it less
+//! than an [attempt](ClientDeadlinesBuilder::attempt), since its own caller was in a hurry: that says
+//! nothing of the server, and carries `deadline` and `hurried`.
 //!
 //! # Its place
 //!

@@ -89,6 +89,7 @@ where
             caller: Caller::of(&request),
             limit,
             is_current: policy.is_task_local,
+            is_hurried: false,
         };
         if let (true, Limit::At(deadline)) = (policy.is_extension, limit) {
             request.extensions_mut().insert(deadline);

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Response, header::CONTENT_TYPE};
+use http::{Response, StatusCode, header::CONTENT_TYPE};
 use http_body::Frame;
-use tower_ready_core::{Deadline, Instant, LocalRejection, Protocol};
+use tower_ready_core::{Deadline, Instant, LocalRejection, Protocol, grpc::Code};
 use tower_ready_problem::{Caller, Problem, types};
 
 use crate::{Event, Phase, Reason, current, current::Entered, stats::Ledger};
@@ -37,6 +37,8 @@ pub(crate) struct Watch {
     pub(crate) limit: Limit,
     /// Whether the code inside may ask for the deadline.
     pub(crate) is_current: bool,
+    /// Whether it has less time than the client gives by itself, by the will of somebody else.
+    pub(crate) is_hurried: bool,
 }
 
 impl Watch {
@@ -97,12 +99,22 @@ impl Watch {
         self
     }
 
-    /// The answer to a call that took too long. It is not marked as a rejection: whoever watches
-    /// over the service that did not answer has to hear of it.
+    /// The answer to a call that took too long. It is not marked as a rejection, unless it had too
+    /// little time: whoever watches over the service that did not answer has to hear of it.
     #[cold]
     pub(crate) fn expired(&self) -> Response<Bytes> {
         self.note(Phase::Head, Reason::Deadline);
-        Problem::new(&types::TIMEOUT).answer(&self.caller)
+        let problem = Problem::new(&types::TIMEOUT);
+        let problem = if self.is_hurried { problem.rejected_by(HURRIED) } else { problem };
+        problem.answer(&self.caller)
+    }
+
+    /// Takes the word of a server that it had too little time.
+    #[inline]
+    pub(crate) fn excuse<B>(&self, answer: &mut Response<B>) {
+        if self.is_hurried && is_timeout(answer) {
+            answer.extensions_mut().insert(HURRIED);
+        }
     }
 
     /// The end of a body that took too long, or none if there is no other way than to break it off.
@@ -139,6 +151,15 @@ impl Watch {
             path: self.caller.path(),
         });
     }
+}
+
+const HURRIED: LocalRejection = LocalRejection::new("deadline", "hurried");
+
+#[cold]
+fn is_timeout<B>(answer: &Response<B>) -> bool {
+    answer.status() == StatusCode::GATEWAY_TIMEOUT
+        || answer.headers().get("grpc-status").and_then(Code::from_header)
+            == Some(Code::DeadlineExceeded)
 }
 
 /// The answer to a call for which too little time is left.

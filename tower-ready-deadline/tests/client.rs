@@ -143,3 +143,55 @@ async fn over_grpc_ours_is_the_first_timer_to_ring() {
     assert_eq!(response.headers()["grpc-status"], "4");
     assert!((488..490).contains(&took), "{took}");
 }
+
+fn mark(response: &Response<()>) -> Option<LocalRejection> {
+    response.extensions().get().copied()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_of_a_caller_in_a_hurry_says_nothing_of_the_server() {
+    let hurried = Some(LocalRejection::new("deadline", "hurried"));
+    for (attempt_ms, caller_ms, expected) in
+        [(1_000, Some(50), hurried), (1_000, Some(5_000), None), (1_000, None, None)]
+    {
+        let mut request = request(None);
+        if let Some(millis) = caller_ms {
+            request.extensions_mut().insert(after(millis));
+        }
+        let (_, response, _) = call(&attempt(attempt_ms), request, 60_000).await;
+        assert_eq!(response.status(), 504);
+        assert_eq!(mark(&response), expected, "{attempt_ms} {caller_ms:?}");
+    }
+
+    // Without a time of the client's own, nobody can tell.
+    let mut request = request(None);
+    request.extensions_mut().insert(after(50));
+    let (_, response, _) =
+        call(&ClientDeadlines::builder().build().unwrap(), request, 60_000).await;
+    assert_eq!((response.status().as_u16(), mark(&response)), (504, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_had_too_little_time_is_excused_for_that_alone() {
+    let hurried = Some(LocalRejection::new("deadline", "hurried"));
+    let answers: [(u16, Option<&str>, _); 5] = [
+        (504, None, hurried),
+        (200, Some("4"), hurried),
+        (503, None, None),
+        (200, Some("14"), None),
+        (200, None, None),
+    ];
+    for (status, code, expected) in answers {
+        let server = service_fn(move |_: Request<()>| async move {
+            let mut response = Response::builder().status(status);
+            if let Some(code) = code {
+                response = response.header("grpc-status", code);
+            }
+            Ok::<_, Infallible>(response.body(Empty::<Bytes>::new()).unwrap())
+        });
+        let mut request = request(None);
+        request.extensions_mut().insert(after(50));
+        let response = attempt(1_000).layer().layer(server).call(request).await.unwrap();
+        assert_eq!(mark(&response.map(drop)), expected, "{status} {code:?}");
+    }
+}

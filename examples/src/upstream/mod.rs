@@ -3,7 +3,6 @@
 //! Outside in: a deadline for the whole, what remains of the request that is being served; retries
 //! within a budget; traces and metrics; a circuit for each authority; a timeout for each attempt; a pool of connections.
 
-mod hurry;
 mod wire;
 
 use std::time::Duration;
@@ -21,7 +20,6 @@ use tower_ready_deadline::ClientDeadlines;
 use tower_ready_obs::ClientTracing;
 use tower_ready_problem::Problem;
 
-use self::hurry::HurryLayer;
 use crate::{
     flags::{Refusal, UpstreamFlags},
     http::{Body, stream_body},
@@ -86,10 +84,8 @@ impl Upstream {
             // Each attempt is a span of its own, and tells the upstream of our trace and request id.
             .layer(tracing.layer())
             .layer(stack.metrics().client_layer())
-            // Hears of every attempt, also of those that timed out.
+            // Hears of every attempt, also of those that timed out, unless a caller was in a hurry.
             .layer(breaker.layer())
-            // But not of those that had no time, by the fault of their callers.
-            .layer(HurryLayer { attempt: flags.timeout })
             // So that one that hangs leaves time for another.
             .layer(attempt.layer())
             .map_response(wire::answer)

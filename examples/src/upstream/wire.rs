@@ -16,7 +16,6 @@ use hyper::body::Incoming;
 use tower_ready_core::Deadline;
 use tower_ready_problem::Problem;
 
-use super::hurry::OfUpstream;
 use crate::http::{Body, full, stream_body};
 
 /// What is between two neighbours, and ends here (RFC 9110 §7.6.1), and what speaks of limits that
@@ -84,7 +83,6 @@ pub(super) fn answer(answer: Response<Incoming>) -> Response<Body> {
     } else {
         stream_body(body)
     };
-    head.extensions.insert(OfUpstream);
     Response::from_parts(head, body)
 }
 

@@ -44,7 +44,7 @@ pub(super) enum Plan {
     /// Nobody waits for it.
     Free,
     /// It ends then, and the server is told of so much.
-    Until(Deadline, Duration),
+    Until { deadline: Deadline, told: Duration, is_hurried: bool },
     /// There is no time to make it.
     Spent,
 }
@@ -80,6 +80,12 @@ impl ClientDeadlines {
 impl ClientDeadlinesBuilder {
     /// The longest that one call may take: outside of a retry layer the whole, inside of it each
     /// attempt. Default: no limit but the deadline of the request that is being served.
+    ///
+    /// It also tells what a timeout means. A call that had less because the caller of the request
+    /// that is being served is in a hurry says nothing of the server: such timeouts, ours and the
+    /// server's own, are marked as a [local rejection](tower_ready_core::LocalRejection), `deadline`
+    /// and `hurried`, which no breaker counts and nobody retries. Else whoever asks with a few
+    /// milliseconds, some times in a row, would open the circuit of a healthy server for all.
     pub fn attempt(mut self, attempt: Duration) -> Self {
         self.attempt = Some(attempt);
         self
@@ -148,6 +154,8 @@ impl Inner {
         }
         let now = Instant::now();
         let own = own.map(|time| Deadline::at(now + time));
+        // Less than an attempt has otherwise, since somebody else is in a hurry.
+        let is_hurried = self.attempt.is_some() && outer.is_some_and(|outer| Some(outer) < own);
         let Some(deadline) = own.into_iter().chain(outer).min() else {
             return Plan::Free;
         };
@@ -161,7 +169,7 @@ impl Inner {
         } else {
             deadline
         };
-        Plan::Until(deadline, told)
+        Plan::Until { deadline, told, is_hurried }
     }
 }
 

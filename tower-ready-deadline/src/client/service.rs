@@ -59,12 +59,14 @@ where
 
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
         let policy = &*self.deadlines.0;
-        let (limit, told) = match policy.plan(&Head::of(&request)) {
+        let (limit, told, is_hurried) = match policy.plan(&Head::of(&request)) {
             Plan::Free if policy.ledger.bodies.idle.is_none() => {
                 return DeadlineFuture::calling(self.inner.call(request), None);
             }
-            Plan::Free => (Limit::Never, None),
-            Plan::Until(deadline, told) => (Limit::At(deadline), Some(told)),
+            Plan::Free => (Limit::Never, None, false),
+            Plan::Until { deadline, told, is_hurried } => {
+                (Limit::At(deadline), Some(told), is_hurried)
+            }
             Plan::Spent => {
                 // Readiness may be a connection, which somebody else can use.
                 self.inner = self.inner.clone();
@@ -87,6 +89,7 @@ where
             caller: Caller::of(&request),
             limit,
             is_current: false,
+            is_hurried,
         };
         DeadlineFuture::calling(self.inner.call(request), Some(watch))
     }
