@@ -145,6 +145,8 @@ mod conduct;
 mod connection;
 mod error;
 mod event;
+#[cfg(test)]
+mod explored;
 mod flight;
 mod future;
 mod gate;
@@ -170,6 +172,7 @@ mod service;
 mod signals;
 mod stamp;
 pub mod streams;
+mod sync;
 mod timings;
 mod traffic;
 mod work;

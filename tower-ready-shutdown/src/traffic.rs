@@ -1,15 +1,10 @@
 //! What requests in flight share with their lifecycle.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use tower_ready_core::Instant;
 
+use super::sync::{Arc, AtomicBool, AtomicU8, AtomicU64, Ordering};
 use crate::{Phase, ramp};
 
 /// Each request in flight holds a clone, and nothing else but the lifecycle does. So the count that

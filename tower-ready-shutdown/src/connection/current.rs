@@ -24,7 +24,7 @@ pub(crate) fn board() -> Option<Boarded> {
     CURRENT.with(|cell| {
         let mut current = cell.take()?;
         current.counted = true;
-        let boarded = current.connection.board();
+        let boarded = Connection::board(&current.connection);
         cell.set(Some(current));
         Some(boarded)
     })

@@ -2,7 +2,7 @@ use std::{
     fmt,
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, atomic::Ordering::Relaxed, atomic::Ordering::SeqCst},
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -12,8 +12,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::{Connection, Ending, OnConnection, opening::Opening};
-use crate::{Lifecycle, inner::lock, roster::Place};
+use super::{Connection, OnConnection, opening::Opening};
+use crate::{Lifecycle, roster::Place};
 
 /// A connection that its lifecycle counts, knows something about, and can end.
 ///
@@ -87,13 +87,10 @@ impl<T> TrackedIo<T> {
     fn go_on(&mut self, cx: &Context<'_>) -> io::Result<()> {
         if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
-            *lock(&self.seat.connection.waker) = Some(cx.waker().clone());
+            self.seat.connection.watch(cx.waker());
         }
         // After the waker is there: whoever ends it looks for one afterwards.
-        match self.seat.connection.ended.load(SeqCst) {
-            ended if ended == Ending::Now as u8 => Err(self.broken()),
-            _ => Ok(()),
-        }
+        if self.seat.connection.is_cut() { Err(self.broken()) } else { Ok(()) }
     }
 
     /// To be called before the bytes are counted.
@@ -101,14 +98,16 @@ impl<T> TrackedIo<T> {
         self.opening = self.opening.read(new);
         let connection = &self.seat.connection;
         if self.opening.is_http2() {
-            connection.http2.store(true, Relaxed);
+            connection.speaks_http2();
         }
-        connection.begun.store(self.opening.is_over(), Relaxed);
+        if self.opening.is_over() {
+            connection.begin();
+        }
     }
 
     #[cold]
     fn broken(&self) -> io::Error {
-        if self.seat.connection.in_flight.load(Relaxed) > 0 || self.seat.connection.is_upgraded() {
+        if self.seat.connection.in_flight() > 0 || self.seat.connection.is_upgraded() {
             // Else a body without a length would look whole.
             (self.means.reset)(&self.io);
         }
@@ -116,11 +115,11 @@ impl<T> TrackedIo<T> {
     }
 
     fn wrote(&self, written: &Poll<io::Result<usize>>) {
-        let connection = &self.seat.connection;
-        connection.blocked.store(written.is_pending(), Relaxed);
-        if let Poll::Ready(Ok(bytes)) = written {
-            let sum = connection.written.load(Relaxed) + *bytes as u64;
-            connection.written.store(sum, Relaxed);
+        match written {
+            Poll::Pending => self.seat.connection.has_written(None),
+            Poll::Ready(bytes) => {
+                self.seat.connection.has_written(Some(*bytes.as_ref().unwrap_or(&0)));
+            }
         }
     }
 }
@@ -161,20 +160,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for TrackedIo<T> {
         }
         let connection = &self.seat.connection;
         if bytes > 0 {
-            connection.read.store(connection.read.load(Relaxed) + bytes, Relaxed);
-            // A request that came at the last moment is served.
-            let (idle, none) = (Ending::IfIdle as u8, Ending::None as u8);
-            if connection.ended.load(Relaxed) == idle {
-                let _ = connection.ended.compare_exchange(idle, none, SeqCst, Relaxed);
-            }
-            connection.has_looked();
-        } else if polled.is_pending() && connection.is_asked() && !(self.means.has_bytes)(&self.io)
+            connection.has_read(bytes);
+        } else if polled.is_pending()
+            && connection.is_asked()
+            && !(self.means.has_bytes)(&self.io)
+            && connection.has_found_nothing()
         {
-            connection.has_looked();
-            if connection.ended.load(Relaxed) == Ending::IfIdle as u8 && connection.is_idle(false) {
-                // What a client sees of an idle connection that its server closes.
-                return Poll::Ready(Ok(()));
-            }
+            // What a client sees of an idle connection that its server closes.
+            return Poll::Ready(Ok(()));
         }
         polled
     }
@@ -217,7 +210,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TrackedIo<T> {
         self.go_on(cx)?;
         if self.goodbye.is_none() {
             ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
-            if !self.seat.connection.http2.load(Relaxed) {
+            if !self.seat.connection.is_http2() {
                 return Poll::Ready(Ok(()));
             }
         }

@@ -1,7 +1,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -41,9 +41,9 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let boarded = self.connection.board();
+        let boarded = Connection::board(&self.connection);
         if request.version() == Version::HTTP_2 {
-            self.connection.http2.store(true, Relaxed);
+            self.connection.speaks_http2();
         }
         let stampable = request.version() == Version::HTTP_11;
         let tunnels = request.method() == Method::CONNECT;
@@ -79,17 +79,17 @@ where
         let inner = this.inner;
         let mut answer = ready!(current::on(this.current, || inner.poll(cx)));
         if let Ok(response) = &mut answer {
-            let connection = &this.boarded.0;
-            if *this.stampable && connection.retired.load(Relaxed) {
+            let connection = this.boarded.connection();
+            if *this.stampable && connection.is_retired() {
                 stamp(response);
             }
             let tunnel = *this.tunnels && response.status().is_success();
             let counted = this.current.as_ref().is_some_and(|current| current.counted);
             if tunnel || response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                connection.upgraded.store(true, Relaxed);
+                connection.upgrade();
             } else if !counted && !response.body().is_end_stream() {
                 // Nobody will tell us when that body ends.
-                connection.opaque.store(true, Relaxed);
+                connection.obscure();
             }
         }
         Poll::Ready(answer)

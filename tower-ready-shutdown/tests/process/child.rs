@@ -76,6 +76,15 @@ impl Server {
         server
     }
 
+    /// Starts the test again with these variables, of which a shell makes what they are.
+    pub(crate) fn start_under(variables: &str, name: &str, role: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!(r#"{variables} exec "$0" "$@""#)]);
+        command.arg(env::current_exe().unwrap()).args(arguments(name));
+        command.env(ROLE, role).stdin(Stdio::null());
+        Self::spawn(command)
+    }
+
     fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());

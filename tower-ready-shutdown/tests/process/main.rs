@@ -8,4 +8,5 @@ mod handover;
 mod host;
 mod signals;
 mod stuck;
+mod watchdog;
 mod wire;
