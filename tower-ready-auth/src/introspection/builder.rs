@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use tokio::sync::Semaphore;
 
-use super::{Inner, Introspection, MAX_CALLS, encoded};
+use super::{Flights, Inner, Introspection, MAX_CALLS, encoded};
 use crate::{
     ConfigError, ConfigErrorKind,
     jwt::{
@@ -144,6 +144,7 @@ impl IntrospectionBuilder {
             outbound: Outbound::new(&self.reach, 8)?,
             timeout: self.reach.timeout,
             calls: Semaphore::new(MAX_CALLS),
+            flights: Flights::new(),
             good: Cache::new(self.cached, self.fresh),
             bad: Unknown::new(self.cached, self.refused),
             clock: self.clock,

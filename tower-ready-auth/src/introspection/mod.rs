@@ -1,4 +1,5 @@
 mod builder;
+mod flights;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use http_body_util::Full;
 use tokio::{sync::Semaphore, time::timeout};
 
 pub use self::builder::IntrospectionBuilder;
+use self::flights::Flights;
 use crate::{
     CredentialKind, Lookup, Principal, Reason, StoreError, TokenError,
     digest::sha256,
@@ -26,7 +28,8 @@ use crate::{
 /// Asks the issuer about tokens that only it can read (RFC 7662). A cheap handle.
 ///
 /// What it says is remembered: that a token is good for a minute, and never beyond the end of the
-/// token; that it is not for ten seconds. An issuer that does not answer lets nobody pass.
+/// token; that it is not for ten seconds. Requests that come with one token at a time ask once. An
+/// issuer that does not answer lets nobody pass.
 ///
 /// ```
 /// use tower_ready_auth::{Auth, Introspection};
@@ -51,6 +54,7 @@ struct Inner {
     timeout: Duration,
     /// So that a flood of made-up tokens does not become a flood of calls.
     calls: Semaphore,
+    flights: Flights<Result<Principal, TokenError>>,
     good: Cache,
     bad: Unknown,
     clock: Clock,
@@ -75,30 +79,51 @@ impl Introspection {
         if let Err(error) = check_form(token) {
             return Lookup::Ready(Err(error));
         }
-        let (key, now) = (sha256(token), it.clock.now());
-        if let Some(known) = it.good.get(&key, 0, now) {
-            let in_time = it.rules.check_times(&known.window, now);
-            return Lookup::Ready(in_time.map(|()| known.principal));
-        }
-        if it.bad.has(&key, now) {
-            return Lookup::Ready(Err(Reason::NotActive.into()));
+        let key = sha256(token);
+        if let Some(known) = it.known(&key) {
+            return Lookup::Ready(known);
         }
         let (it, body) = (Arc::clone(&self.0), form(token));
         Lookup::later(async move {
-            let result = it.ask(body).await;
-            match &result {
-                Ok(checked) => it.good.insert(key, checked.clone()),
-                Err(error) if error.reason() != Reason::StoreUnavailable => {
-                    it.bad.insert(key, it.clock.now());
+            let ask = || async {
+                // Somebody may have asked since.
+                match it.known(&key) {
+                    Some(known) => known,
+                    None => it.ask_about(key, body).await,
                 }
-                Err(_) => {}
-            }
-            result.map(|checked| checked.principal)
+            };
+            it.flights.join(key, ask).await
         })
     }
 }
 
 impl Inner {
+    /// What is remembered of a token.
+    fn known(&self, key: &[u8; 32]) -> Option<Result<Principal, TokenError>> {
+        let now = self.clock.now();
+        if let Some(known) = self.good.get(key, 0, now) {
+            let in_time = self.rules.check_times(&known.window, now);
+            return Some(in_time.map(|()| known.principal));
+        }
+        self.bad.has(key, now).then(|| Err(Reason::NotActive.into()))
+    }
+
+    async fn ask_about(&self, key: [u8; 32], body: String) -> Result<Principal, TokenError> {
+        match self.ask(body).await {
+            Ok(checked) => {
+                let principal = checked.principal.clone();
+                self.good.insert(key, checked);
+                Ok(principal)
+            }
+            Err(error) => {
+                if error.reason() != Reason::StoreUnavailable {
+                    self.bad.insert(key, self.clock.now());
+                }
+                Err(error)
+            }
+        }
+    }
+
     async fn ask(&self, body: String) -> Result<Checked, TokenError> {
         let failed = |why: String| TokenError::from(StoreError::new(why));
         let Ok(_one) = self.calls.try_acquire() else {

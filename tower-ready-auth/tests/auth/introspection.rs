@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_ready_auth::{
     Auth, ConfigErrorKind, CredentialKind, Introspection, IntrospectionBuilder, Principal,
@@ -24,12 +24,12 @@ use tower_ready_auth::{
 
 use crate::support::{HMAC, hmac_verifier, now};
 
-/// An issuer that knows some tokens.
+/// An issuer that knows some tokens. It answers as soon as it has an answer.
 #[derive(Clone)]
 struct Issuer {
-    answer: Arc<Mutex<Option<(StatusCode, String)>>>,
+    answer: watch::Sender<Option<(StatusCode, String)>>,
     asked: Arc<Mutex<Vec<(String, String)>>>,
-    hits: Arc<AtomicUsize>,
+    hits: watch::Sender<usize>,
     url: String,
 }
 
@@ -37,9 +37,9 @@ impl Issuer {
     async fn serve() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = Self {
-            answer: Arc::default(),
+            answer: watch::Sender::default(),
             asked: Arc::default(),
-            hits: Arc::default(),
+            hits: watch::Sender::default(),
             url: format!("http://{}/introspect", listener.local_addr().unwrap()),
         };
         let served = issuer.clone();
@@ -57,23 +57,28 @@ impl Issuer {
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        self.hits.fetch_add(1, Ordering::SeqCst);
         let basic = request.headers()["authorization"].to_str().unwrap().to_owned();
         let body = request.into_body().collect().await.unwrap().to_bytes();
         self.asked.lock().unwrap().push((basic, String::from_utf8(body.to_vec()).unwrap()));
-        let answer = self.answer.lock().unwrap().clone();
-        let Some((status, body)) = answer else { std::future::pending().await };
+        self.hits.send_modify(|hits| *hits += 1);
+        let mut answers = self.answer.subscribe();
+        let answer = answers.wait_for(Option::is_some).await.unwrap().clone();
+        let (status, body) = answer.unwrap();
         let mut response = Response::new(Full::from(body));
         *response.status_mut() = status;
         Ok(response)
     }
 
     fn set(&self, answer: &Value) {
-        *self.answer.lock().unwrap() = Some((StatusCode::OK, answer.to_string()));
+        self.answer.send_replace(Some((StatusCode::OK, answer.to_string())));
     }
 
     fn hits(&self) -> usize {
-        self.hits.load(Ordering::SeqCst)
+        *self.hits.borrow()
+    }
+
+    async fn until_asked(&self, times: usize) {
+        self.hits.subscribe().wait_for(|hits| *hits >= times).await.unwrap();
     }
 
     fn builder(&self) -> IntrospectionBuilder {
@@ -210,12 +215,53 @@ async fn an_issuer_that_is_no_help_lets_nobody_pass() {
         Some((StatusCode::OK, " ".repeat(1 << 20))),
     ];
     for answer in answers {
-        *issuer.answer.lock().unwrap() = answer;
+        issuer.answer.send_replace(answer);
         assert_eq!(ask(&auth, "t").await.0, 503);
     }
     // None of that is remembered.
     issuer.set(&good());
     assert_eq!(ask(&auth, "t").await.0, 200);
+}
+
+/// A page that loads twenty things at a time comes twenty times with one new token.
+#[tokio::test]
+async fn those_who_come_with_one_token_at_a_time_ask_once() {
+    let issuer = Issuer::serve().await;
+    let auth = auth(issuer.builder().timeout(Duration::from_secs(60)));
+    let come = || {
+        let auth = auth.clone();
+        tokio::spawn(async move { ask(&auth, "t").await.0 })
+    };
+    let first = come();
+    issuer.until_asked(1).await;
+    let others: Vec<_> = (0..20).map(|_| come()).collect();
+    // The caller that asked for all of them hangs up, and another one asks.
+    first.abort();
+    issuer.until_asked(2).await;
+    issuer.set(&good());
+    for other in others {
+        assert_eq!(other.await.unwrap(), 200);
+    }
+    assert_eq!(ask(&auth, "t").await.0, 200);
+    assert_eq!(issuer.hits(), 2);
+
+    // A failure is that of all who wait, and of nobody after them.
+    issuer.answer.send_replace(None);
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let auth = auth.clone();
+            tokio::spawn(async move { ask(&auth, "u").await.0 })
+        })
+        .collect();
+    issuer.until_asked(3).await;
+    // All of them have: they ran before the one thread looked at its sockets.
+    issuer.answer.send_replace(Some((StatusCode::BAD_GATEWAY, String::new())));
+    for one in waiting {
+        assert_eq!(one.await.unwrap(), 503);
+    }
+    assert_eq!(issuer.hits(), 3);
+    issuer.set(&good());
+    assert_eq!(ask(&auth, "u").await.0, 200);
 }
 
 #[tokio::test]
@@ -240,7 +286,7 @@ async fn settings_are_checked_and_show_no_password() {
     assert_eq!(kind(builder().client("a", "p")), ConfigErrorKind::NoAudience);
     let plain = Introspection::builder("http://issuer.example/introspect");
     assert_eq!(kind(plain.client("a", "p").audience("a")), ConfigErrorKind::PlainKeyUrl);
-    let builder = builder().client("me", "pass-4711").any_audience();
+    let builder = builder().client("me", "pass-K-4711").any_audience();
     assert!(!format!("{builder:?}").contains("K-4711"));
     assert!(!format!("{:?}", builder.build().unwrap()).contains("K-4711"));
 }
