@@ -1,13 +1,13 @@
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
-use tower_ready_core::{Head, Instant, RequestId};
+use tower_ready_core::{Head, RequestId};
 use tower_ready_problem::Problem;
 
 use crate::{
     ApiKeys, AuthBuilder, AuthLayer, ClientCertificate, Dpop, Event, EventKind, JwtVerifier,
     Lookup, OnAuth, Principal, Reason, Revocation, TokenError,
-    binding::Shown,
+    binding::{DPOP_NONCE, Shown},
     credentials::Credentials,
     forward::Forward,
     jwt::claimed_issuer,
@@ -73,7 +73,7 @@ impl Auth {
         if it.is_open(head) {
             return Step::Pass(None);
         }
-        let credentials = match Credentials::of(head, it.key_header.as_ref(), it.dpop.is_some()) {
+        let credentials = match it.find(head) {
             Ok(Credentials::None) if it.optional => return Step::Pass(None),
             Ok(Credentials::None) => {
                 return Step::Refuse(self.refuse(head, &Reason::MissingCredentials.into(), None));
@@ -81,10 +81,7 @@ impl Auth {
             Ok(credentials) => credentials,
             Err(reason) => return Step::Refuse(self.refuse(head, &reason.into(), None)),
         };
-        if let Some(throttle) = it.throttle.as_ref().filter(|throttle| !throttle.is_quiet())
-            && let Some(source) = it.source(head)
-            && let Some(wait) = throttle.wait(source, Instant::now())
-        {
+        if let Some(wait) = self.must_wait(head, credentials) {
             return Step::Refuse(self.refuse(head, &Reason::Throttled.into(), Some(wait)));
         }
         match self.verify(head, credentials) {
@@ -104,6 +101,7 @@ impl Auth {
     ) -> Result<Principal, Problem> {
         match result {
             Ok(principal) => {
+                self.note_success(head);
                 #[cfg(feature = "tracing")]
                 let is_logged =
                     tracing::enabled!(target: "tower_ready_auth::audit", tracing::Level::DEBUG);
@@ -180,12 +178,7 @@ impl Auth {
         let it = &*self.0;
         let reason = error.reason();
         let source = it.source(head);
-        let lock = match (&it.throttle, source) {
-            (Some(throttle), Some(source)) if reason.is_attack() => {
-                throttle.failed(source, Instant::now())
-            }
-            _ => None,
-        };
+        let lock = reason.is_attack().then(|| self.note_failure(head, source)).flatten();
         let kind = match reason {
             Reason::Revoked => EventKind::Revoked,
             Reason::KeysUnavailable | Reason::StoreUnavailable => EventKind::Unavailable,
@@ -208,7 +201,12 @@ impl Auth {
             let is_ours = reason.status().is_server_error();
             is_ours.then_some(Duration::from_secs(1))
         });
-        rejection::problem(reason, &it.challenge, Demand::default(), retry)
+        let problem = rejection::problem(reason, &it.challenge, Demand::default(), retry);
+        let nonce = it.dpop.as_ref().filter(|_| reason == Reason::NonceRequired);
+        match nonce.and_then(Dpop::nonce) {
+            Some(nonce) => problem.header(DPOP_NONCE, nonce),
+            None => problem,
+        }
     }
 }
 
@@ -223,6 +221,15 @@ impl Inner {
                 && head.headers().contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
         };
         self.open.iter().any(|open| **open == *path) || self.preflight && is_preflight()
+    }
+
+    fn find<'a>(&self, head: &Head<'a>) -> Result<Credentials<'a>, Reason> {
+        Credentials::of(head, self.key_header.as_ref(), self.dpop.is_some())
+    }
+
+    /// The credentials of a request, if it has any that can be found.
+    pub(crate) fn credentials<'a>(&self, head: &Head<'a>) -> Credentials<'a> {
+        self.find(head).unwrap_or(Credentials::None)
     }
 
     pub(crate) fn source(&self, head: &Head<'_>) -> Option<IpAddr> {

@@ -21,6 +21,14 @@ pub(crate) enum Credentials<'a> {
 }
 
 impl<'a> Credentials<'a> {
+    /// As they came.
+    pub(crate) const fn text(self) -> &'a [u8] {
+        match self {
+            Self::None => &[],
+            Self::Bearer(text) | Self::Bound(text) | Self::Key(text) => text,
+        }
+    }
+
     /// Finds them. `keys` is the header for API keys, if there are any; `bound` says whether tokens
     /// may come with a proof.
     pub(crate) fn of(

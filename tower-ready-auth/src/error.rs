@@ -55,6 +55,10 @@ pub enum ConfigErrorKind {
     WebhookSecret,
     /// An origin that is none.
     Origin,
+    /// A secret of nonces of fewer than 32 bytes.
+    NonceSecret,
+    /// A time that is zero, or more than an hour, for proofs or nonces.
+    ProofTime,
     /// No runtime of tokio to work on.
     NoRuntime,
     /// A URL that is none of a Redis.
@@ -180,6 +184,12 @@ impl ConfigErrorKind {
             }
             Self::Origin => {
                 "dpop: this is no origin: write what clients call, such as https://api.example.com"
+            }
+            Self::NonceSecret => {
+                "dpop: a secret of fewer than 32 bytes can be guessed: use 32 random ones"
+            }
+            Self::ProofTime => {
+                "dpop: window and nonce_life are above zero and an hour at most: use a minute or some"
             }
             Self::NoRuntime => {
                 "this needs tasks and timers of tokio: build it inside of a tokio runtime"

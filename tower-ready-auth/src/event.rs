@@ -29,7 +29,7 @@ pub struct Event<'a> {
     pub request_id: Option<&'a RequestId>,
     /// The policy that said no.
     pub policy: Option<&'a str>,
-    /// For how long the address is locked.
+    /// For how long the caller is locked.
     pub locked_for: Option<Duration>,
 }
 
@@ -41,7 +41,7 @@ pub enum EventKind {
     Admitted,
     /// `authn_login_fail`: there are none, or they are bad.
     Refused,
-    /// `authn_login_lock`: after this failure, the address has to wait.
+    /// `authn_login_lock`: after this failure, the caller has to wait.
     Locked,
     /// `authn_token_revoked`: the credentials were revoked.
     Revoked,

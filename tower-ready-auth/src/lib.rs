@@ -48,8 +48,10 @@
 //! 5. [`Revocation`] is asked for each request, also for a token that was checked before, and when
 //!    nobody can say, nobody passes.
 //! 6. A [`Policy`] without an auth layer outside of it lets nobody pass: 500, and the log says why.
-//! 7. Sixty failures in a minute, and an address has to wait, longer each time, up to a quarter of
-//!    an hour. No other address does.
+//! 7. Sixty failures in a minute, and a caller has to wait, longer each time, up to a quarter of an
+//!    hour: an address, with the API key or the subject that it claims to be, and with ten times as
+//!    many an address whatever it claims. Nobody elsewhere has to, and neither do credentials that
+//!    were good there just before.
 //! 8. Credentials are marked as sensitive, and are in no log, no `Debug` and no error.
 //! 9. A token that is bound to a key of its holder is good only with the key: with a proof for each
 //!    request ([`Dpop`]) or the certificate of the connection ([`ClientCertificate`]). Where neither
@@ -80,11 +82,12 @@
 //!
 //! # Where it runs
 //!
-//! - Behind a proxy all requests come from one address, and sixty bad ones would lock all others
-//!   out: say where the address of the caller is with [`AuthBuilder::source`], or leave the throttle
-//!   to the proxy. Without a known address nothing is throttled.
-//! - A [`RevocationList`] and a [`ReplayList`] are of one instance; with several, revoke in a file
-//!   or in Redis, and bring a [`ReplayStore`] that they share.
+//! - Behind a proxy all requests come from one address, and six hundred bad ones in a minute would
+//!   make everybody wait who was not there just before: say where the address of the caller is with
+//!   [`AuthBuilder::source`], or leave the throttle to the proxy. Without a known address nothing is
+//!   throttled.
+//! - A [`RevocationList`] and a [`ReplayList`] are of one instance; with several, share a
+//!   `RedisStore` (feature `redis`) for both, or revoke in a file.
 //! - What is under a path that a router took apart (axum's `nest`) is compared with what is left of
 //!   it: put [`PolicyTable`] and [`AuthBuilder::open`] where the whole path is still there.
 //! - Times are the system's: a clock that is off by more than the leeway refuses good tokens.
@@ -114,7 +117,7 @@
 //! |---|---|---|
 //! | `authn_login_success` | debug | the credentials are good |
 //! | `authn_login_fail` | warn; info without credentials | they are not |
-//! | `authn_login_lock` | warn | with this failure, the address has to wait |
+//! | `authn_login_lock` | warn | with this failure, the caller has to wait |
 //! | `authn_token_revoked` | warn | the credentials were revoked |
 //! | `authz_fail` | warn | a policy says no |
 //! | `authn_unavailable` | error | keys or a store are not there |
@@ -131,12 +134,13 @@
 //! | `axum` | no | `Principal` as an extractor, axum's peer address; costs axum |
 //! | `tonic` | no | `Principal::of_call`, tonic's peer address; costs tonic with its server |
 //! | `streams` | no | `Expiry`: streams end when credentials do; costs tokio |
-//! | `redis` | no | `RedisRevocation`: revocations for all instances; costs redis-rs and tokio |
+//! | `redis` | no | `RedisStore`: revocations and proofs for all instances; costs redis-rs and tokio |
 //! | `jsonwebtoken` | no | `Key` from jsonwebtoken's keys; costs jsonwebtoken without a backend |
 
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::unwrap_used))]
 
 mod api_key;
+mod attempt;
 mod auth;
 mod auth_builder;
 mod binding;
@@ -163,6 +167,8 @@ mod outbound;
 mod policy;
 mod principal;
 mod reason;
+#[cfg(feature = "redis")]
+mod redis_store;
 mod rejection;
 mod revocation;
 mod rfc3339;
@@ -176,7 +182,7 @@ mod webhook;
 #[cfg(feature = "streams")]
 pub use self::expiry::{Ended, Expiry, ExpiryBody, ExpiryFuture, ExpiryLayer, ExpiryService};
 #[cfg(feature = "redis")]
-pub use self::revocation::{RedisRevocation, RedisRevocationBuilder};
+pub use self::redis_store::{RedisStore, RedisStoreBuilder};
 pub use self::{
     api_key::{ApiKey, ApiKeyRecord, ApiKeyStore, ApiKeys, ApiKeysBuilder, FileKeys, MemoryKeys},
     auth::Auth,

@@ -58,6 +58,8 @@ pub enum Reason {
     NotProved,
     /// A proof of possession is not of this request, not signed as it should be, or came before.
     BadProof,
+    /// A proof of possession needs a nonce of this service, or a newer one.
+    NonceRequired,
     /// The API key is not one, by its form or its checksum.
     MalformedKey,
     /// The API key is not known, or its secret is wrong.
@@ -110,6 +112,7 @@ impl Reason {
             Self::NotActive => "not_active",
             Self::NotProved => "not_proved",
             Self::BadProof => "bad_proof",
+            Self::NonceRequired => "nonce_required",
             Self::MalformedKey => "malformed_key",
             Self::BadKey => "bad_key",
             Self::WrongAddress => "wrong_address",
@@ -141,7 +144,13 @@ impl Reason {
     /// was good once, is no attempt; nor is what fails on our side.
     pub(crate) const fn is_attack(self) -> bool {
         self.status().as_u16() == 401
-            && !matches!(self, Self::MissingCredentials | Self::Expired | Self::StepUpRequired)
+            && !matches!(
+                self,
+                Self::MissingCredentials
+                    | Self::Expired
+                    | Self::NonceRequired
+                    | Self::StepUpRequired
+            )
     }
 }
 

@@ -38,6 +38,8 @@ const INVALID_TOKEN: &str = "invalid_token";
 
 const INVALID_PROOF: &str = "invalid_dpop_proof";
 
+const USE_NONCE: &str = "use_dpop_nonce";
+
 /// Those of proofs are all that are not shared secrets; these are what clients have.
 const PROOF_ALGORITHMS: &str = "ES256 EdDSA ES384 PS256 RS256";
 
@@ -103,7 +105,7 @@ impl Challenge {
 
     fn write(&self, demand: Demand<'_>) -> HeaderValue {
         let mut text = String::with_capacity(96);
-        let is_proof = demand.error == Some(INVALID_PROOF);
+        let is_proof = matches!(demand.error, Some(INVALID_PROOF | USE_NONCE));
         let only_dpop = self.dpop == Some(true) || is_proof;
         text.push_str(match self.scheme {
             Scheme::Bearer if only_dpop => "DPoP",
@@ -160,6 +162,7 @@ pub(crate) fn problem(
         Reason::PolicyDenied => (&FORBIDDEN, None),
         Reason::StepUpRequired => (&STEP_UP_REQUIRED, Some("insufficient_user_authentication")),
         Reason::NotAuthenticated => (&common::INTERNAL, None),
+        Reason::NonceRequired => (&INVALID_CREDENTIALS, Some(USE_NONCE)),
         Reason::BadProof => (&INVALID_CREDENTIALS, Some(INVALID_PROOF)),
         _ => (&INVALID_CREDENTIALS, Some(INVALID_TOKEN)),
     };

@@ -75,6 +75,11 @@ impl ApiKeys {
         self.0.format.is_meant(text)
     }
 
+    /// The public id of a text that has the form of a key, good or not.
+    pub(crate) fn id<'a>(&self, text: &'a [u8]) -> Option<&'a str> {
+        self.0.format.parse(text).map(|parts| parts.id)
+    }
+
     /// Who has this key, if it is good and comes from there.
     pub fn verify(
         &self,

@@ -5,7 +5,10 @@ mod certificate;
 mod dpop;
 mod replay;
 
-pub(crate) use self::{bound::Bound, dpop::Proof};
+pub(crate) use self::{
+    bound::Bound,
+    dpop::{DPOP_NONCE, Proof},
+};
 pub use self::{
     certificate::ClientCertificate,
     dpop::{Dpop, DpopBuilder},

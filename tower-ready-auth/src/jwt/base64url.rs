@@ -15,6 +15,10 @@ const STRICT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(false),
 );
 
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    STRICT.encode(bytes)
+}
+
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     STRICT.decode(text).ok()
 }

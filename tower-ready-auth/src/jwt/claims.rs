@@ -222,6 +222,23 @@ pub(crate) fn claimed_issuer(token: &[u8]) -> Result<Option<Box<str>>, TokenErro
     Ok(text(claims.get("iss"), "iss")?.map(Box::from))
 }
 
+/// Whose a token claims to be, of whose signature nothing is known: only to tell one who fails from
+/// another.
+#[derive(Hash)]
+pub(crate) struct Claimed {
+    issuer: Option<Box<str>>,
+    subject: Box<str>,
+}
+
+impl Claimed {
+    pub(crate) fn of(token: &[u8]) -> Option<Self> {
+        let payload = Compact::split(token, LONGEST).ok()?.decode_payload().ok()?;
+        let claims = Object::parse(&payload)?;
+        let text = |name| claims.get(name).and_then(Json::as_str).map(Box::from);
+        Some(Self { issuer: text("iss"), subject: text("sub")? })
+    }
+}
+
 fn missing(name: impl Into<Cow<'static, str>>) -> TokenError {
     TokenError::claim(Reason::MissingClaim, name)
 }

@@ -24,9 +24,9 @@ mod verifier;
 mod verify;
 mod weak;
 
-pub(crate) use self::claims::claimed_issuer;
 #[cfg(feature = "jwks-http")]
 pub(crate) use self::claims::has_the_form;
+pub(crate) use self::claims::{Claimed, claimed_issuer};
 #[cfg(feature = "jwks-http")]
 pub use self::source::{KeyUrl, KeyUrlBuilder};
 pub use self::{

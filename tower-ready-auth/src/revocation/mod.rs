@@ -2,11 +2,7 @@
 
 mod file;
 mod list;
-#[cfg(feature = "redis")]
-mod redis;
 
-#[cfg(feature = "redis")]
-pub use self::redis::{RedisRevocation, RedisRevocationBuilder};
 pub use self::{file::RevocationFile, list::RevocationList};
 use crate::{Lookup, Principal, StoreError};
 

@@ -1,13 +1,22 @@
 //! Tokens that are good only with a key of their holder: proofs (RFC 9449) and certificates
 //! (RFC 8705).
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
 use aws_lc_rs::digest::{SHA256, digest};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_ready_auth::{
-    Auth, AuthLayer, ClientCertificate, ConfigErrorKind, Dpop, Lookup, ReplayStore, StoreError,
+    Auth, AuthLayer, ClientCertificate, ConfigErrorKind, Dpop, DpopBuilder, Lookup, ReplayStore,
+    StoreError,
 };
-use tower_ready_testing::{Call, Server, Speaks, each_host};
+use tower_ready_testing::{Call, Reply, Server, Speaks, each_host};
 
 use crate::support::{EC, ED, HMAC, Signer, b64, hmac_verifier, now, with};
 
@@ -164,6 +173,48 @@ each_host! {
         server.call(call("DPoP", &token, &proof(&EC, &good))).await.assert_ok();
     }
 
+    async fn a_proof_has_a_nonce_of_the_service_where_it_asks_for_one(host) {
+        let late = Arc::new(AtomicU64::new(0));
+        let clock = Arc::clone(&late);
+        let clock = move || SystemTime::now() + Duration::from_secs(clock.load(Ordering::Relaxed));
+        let dpop = Dpop::builder(ORIGIN).nonces([7; 32]).clock(clock).build().unwrap();
+        let auth = Auth::builder().jwt(hmac_verifier()).dpop(dpop);
+        // To come without a nonce is what every client does once, and no attempt.
+        let auth = auth.throttle(1, Duration::from_secs(60)).source(|_| Some([192, 0, 2, 1].into()));
+        let server = host.serve(auth.build().unwrap().layer()).await;
+        let speaks = host.speaks();
+        let token = bound_to(&EC);
+        let with_nonce = |id: &str, nonce: Option<&str>| {
+            let mut claims = claims(speaks, &token, id);
+            claims["iat"] = json!(now() + late.load(Ordering::Relaxed));
+            if let Some(nonce) = nonce {
+                claims["nonce"] = json!(nonce);
+            }
+            call("DPoP", &token, &proof(&EC, &claims))
+        };
+        let nonce_of = |reply: &Reply| {
+            reply.assert_rejected(StatusCode::UNAUTHORIZED, 16);
+            let challenge = reply.header("www-authenticate").unwrap();
+            assert!(challenge.starts_with("DPoP error=\"use_dpop_nonce\", algs="), "{challenge}");
+            reply.header("dpop-nonce").unwrap().to_owned()
+        };
+        let nonce = nonce_of(&server.call(with_nonce("1", None)).await);
+        server.call(with_nonce("1", Some(&nonce))).await.assert_ok();
+        server.call(with_nonce("2", Some(&nonce))).await.assert_ok();
+        for made_up in ["", "AAAAAAAAAAAAAAAAAAAAAA", "x"] {
+            nonce_of(&server.call(with_nonce("3", Some(made_up))).await);
+        }
+        // After ten minutes it has to be a new one.
+        late.store(601, Ordering::Relaxed);
+        let next = nonce_of(&server.call(with_nonce("4", Some(&nonce))).await);
+        assert_ne!(next, nonce);
+        server.call(with_nonce("4", Some(&next))).await.assert_ok();
+        // A proof that is bad for another reason is told no nonce.
+        let replayed = server.call(with_nonce("4", Some(&next))).await;
+        replayed.assert_rejected(StatusCode::UNAUTHORIZED, 16);
+        assert_eq!(replayed.header("dpop-nonce"), None);
+    }
+
     async fn a_store_of_proofs_that_is_down_lets_nobody_pass(host) {
         struct Down;
 
@@ -171,7 +222,7 @@ each_host! {
             fn is_first(
                 &self,
                 _: [u8; 32],
-                _: std::time::SystemTime,
+                _: SystemTime,
             ) -> Lookup<Result<bool, StoreError>> {
                 Lookup::later(async { Err(StoreError::new("down")) })
             }
@@ -214,5 +265,16 @@ fn an_origin_is_checked() {
     for origin in ["", "api.example", "/a", "https://api.example/a", "ftp://api.example"] {
         let error = Dpop::builder(origin).build().unwrap_err();
         assert_eq!(error.kind(), ConfigErrorKind::Origin, "{origin}");
+    }
+}
+
+#[test]
+fn proofs_and_nonces_have_their_time() {
+    let builder = || Dpop::builder(ORIGIN);
+    let kind = |builder: DpopBuilder| builder.build().unwrap_err().kind();
+    assert_eq!(kind(builder().nonces([7; 31])), ConfigErrorKind::NonceSecret);
+    for time in [Duration::ZERO, Duration::from_secs(3_601), Duration::MAX] {
+        assert_eq!(kind(builder().window(time)), ConfigErrorKind::ProofTime);
+        assert_eq!(kind(builder().nonces([7; 32]).nonce_life(time)), ConfigErrorKind::ProofTime);
     }
 }

@@ -1,4 +1,4 @@
-//! Revocations in a real Redis, when it is well and when it is not.
+//! Revocations and proofs in a real Redis, when it is well and when it is not.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -7,18 +7,18 @@ use http::{Request, Response};
 use http_body_util::Empty;
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_ready_auth::{Auth, AuthBuilder, ConfigErrorKind, RedisRevocation};
+use tower_ready_auth::{Auth, AuthBuilder, ConfigErrorKind, RedisStore, ReplayStore};
 use tower_ready_core::Instant;
 use tower_ready_testing::redis::Redis;
 
 use crate::support::{HMAC, after, hmac_verifier, now, with};
 
-fn revocation(redis: &Redis) -> RedisRevocation {
-    let builder = RedisRevocation::builder(&redis.url());
+fn store(redis: &Redis) -> RedisStore {
+    let builder = RedisStore::builder(&redis.url());
     builder.timeout(Duration::from_secs(1)).build().unwrap()
 }
 
-fn auth(revoked: &RedisRevocation) -> AuthBuilder {
+fn auth(revoked: &RedisStore) -> AuthBuilder {
     Auth::builder().jwt(hmac_verifier()).no_throttle().revocation(revoked.clone())
 }
 
@@ -39,7 +39,7 @@ fn token(id: &str, subject: &str) -> String {
 #[tokio::test]
 async fn what_one_instance_revokes_is_revoked_in_all() {
     let redis = Redis::start();
-    let (one, other) = (revocation(&redis), revocation(&redis));
+    let (one, other) = (store(&redis), store(&redis));
     let (first, second, bob) = (token("1", "alice"), token("2", "alice"), token("3", "bob"));
     for token in [&first, &second, &bob] {
         assert_eq!(status(auth(&other), token).await, 200);
@@ -66,7 +66,7 @@ async fn what_one_instance_revokes_is_revoked_in_all() {
 #[tokio::test]
 async fn a_key_is_revoked_by_its_id() {
     let redis = Redis::start();
-    let revoked = revocation(&redis);
+    let revoked = store(&redis);
     let key =
         tower_ready_auth::Key::secret(tower_ready_auth::Algorithm::HS256, &crate::support::SECRET);
     let verifier = crate::support::builder(&HMAC).keys(key.unwrap().id("2026-11")).build().unwrap();
@@ -79,7 +79,7 @@ async fn a_key_is_revoked_by_its_id() {
 #[tokio::test]
 async fn a_redis_that_does_not_answer_lets_nobody_pass_and_nobody_wait() {
     let mut redis = Redis::start();
-    let revoked = revocation(&redis);
+    let revoked = store(&redis);
     let good = token("1", "alice");
     assert_eq!(status(auth(&revoked), &good).await, 200);
 
@@ -102,7 +102,7 @@ async fn a_redis_that_does_not_answer_lets_nobody_pass_and_nobody_wait() {
 }
 
 /// A connection is made anew by whoever asks next, so one may still fail.
-async fn until(expected: u16, revoked: &RedisRevocation, token: &str) {
+async fn until(expected: u16, revoked: &RedisStore, token: &str) {
     for _ in 0..30 {
         if status(auth(revoked), token).await == expected {
             return;
@@ -112,19 +112,48 @@ async fn until(expected: u16, revoked: &RedisRevocation, token: &str) {
 }
 
 #[tokio::test]
-async fn a_url_is_checked_and_not_shown() {
-    for url in ["", "http://127.0.0.1/", "redis://:pass-4711@", "redis://:pass-4711@host:x/"] {
-        let error = RedisRevocation::builder(url).build().unwrap_err();
-        assert_eq!(error.kind(), ConfigErrorKind::RedisUrl, "{url}");
-        assert!(!error.to_string().contains("4711"));
+async fn a_proof_comes_once_to_all_instances() {
+    let redis = Redis::start();
+    let (one, other) = (store(&redis), store(&redis));
+    for n in 0..20_u8 {
+        let come = |store: &RedisStore| store.is_first([n; 32], after(60)).wait();
+        let (first, second) = tokio::join!(come(&one), come(&other));
+        assert_ne!(first.unwrap(), second.unwrap(), "of two at a time one is the first");
+        assert!(!come(&other).await.unwrap());
     }
-    let builder = RedisRevocation::builder("redis://:pass-4711@127.0.0.1:1/");
-    assert!(!format!("{builder:?}").contains("4711"));
-    assert!(!format!("{:?}", builder.build().unwrap()).contains("4711"));
+    // It is forgotten when it is no good any more, and not before.
+    let key = format!("tower-ready-auth:proof:{}", "07".repeat(32));
+    let left: u64 = redis.cli(&["PTTL", &key]).parse().unwrap();
+    assert!((1..=60_000).contains(&left), "{left}");
+    assert!(one.is_first([99; 32], after(0) - Duration::from_secs(9)).wait().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_redis_that_does_not_answer_takes_no_proof_for_the_first() {
+    let mut redis = Redis::start();
+    let store = store(&redis);
+    assert!(store.is_first([1; 32], after(60)).wait().await.unwrap());
+    redis.pause();
+    assert!(store.is_first([2; 32], after(60)).wait().await.is_err());
+    redis.resume();
+    redis.kill();
+    assert!(store.is_first([3; 32], after(60)).wait().await.is_err());
+}
+
+#[tokio::test]
+async fn a_url_is_checked_and_not_shown() {
+    for url in ["", "http://127.0.0.1/", "redis://:pass-K-4711@", "redis://:pass-K-4711@host:x/"] {
+        let error = RedisStore::builder(url).build().unwrap_err();
+        assert_eq!(error.kind(), ConfigErrorKind::RedisUrl, "{url}");
+        assert!(!error.to_string().contains("K-4711"));
+    }
+    let builder = RedisStore::builder("redis://:pass-K-4711@127.0.0.1:1/");
+    assert!(!format!("{builder:?}").contains("K-4711"));
+    assert!(!format!("{:?}", builder.build().unwrap()).contains("K-4711"));
 }
 
 #[test]
 fn a_runtime_is_needed() {
-    let error = RedisRevocation::builder("redis://127.0.0.1:1/").build().unwrap_err();
+    let error = RedisStore::builder("redis://127.0.0.1:1/").build().unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::NoRuntime);
 }

@@ -1,9 +1,7 @@
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+mod build;
+mod sources;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderName;
 use tower_ready_core::Head;
@@ -11,13 +9,10 @@ use tower_ready_core::Head;
 #[cfg(feature = "jwks-http")]
 use crate::Introspection;
 use crate::{
-    ApiKeys, Auth, ClientCertificate, ConfigError, ConfigErrorKind, Dpop, JwtVerifier, OnAuth,
-    Principal, Revocation,
-    auth::{Certificate, Inner, Source},
+    ApiKeys, ClientCertificate, Dpop, JwtVerifier, OnAuth, Principal, Revocation,
+    auth::{Certificate, Source},
     credentials::X_API_KEY,
     forward::Forward,
-    rejection::{Challenge, Scheme, is_quotable},
-    throttle::Throttle,
 };
 
 /// Sets up an [`Auth`]. It needs one scheme at least; the rest has defaults.
@@ -88,8 +83,7 @@ impl AuthBuilder {
             dpop: None,
             certificates: Vec::new(),
         }
-        .source(|head| head.extensions().get().map(SocketAddr::ip))
-        .source(|head| head.extensions().get().copied())
+        .usual_sources()
     }
 
     /// Takes the tokens that this verifier finds good. Several verifiers are for several issuers.
@@ -199,8 +193,9 @@ impl AuthBuilder {
         self
     }
 
-    /// How many failed authentications an address may have in a period before it has to wait.
-    /// Default: 60 in a minute.
+    /// How many failed authentications a caller may have in a period before it has to wait: an
+    /// address, with what its credentials claim to be. An address as a whole may have ten times as
+    /// many. Default: 60 in a minute.
     pub fn throttle(mut self, failures: u32, period: Duration) -> Self {
         self.throttle = Some((failures, period));
         self
@@ -210,37 +205,6 @@ impl AuthBuilder {
     pub fn no_throttle(mut self) -> Self {
         self.throttle = None;
         self
-    }
-
-    /// Another place where the address of a caller may be, looked at before those that were there
-    /// before. Behind a proxy, ask whoever knows which header to believe. Default: a `SocketAddr`
-    /// or an `IpAddr` in the extensions of the request, where a hyper server leaves it. A request
-    /// of which no address is known is not throttled.
-    pub fn source(
-        mut self,
-        source: impl Fn(&Head<'_>) -> Option<IpAddr> + Send + Sync + 'static,
-    ) -> Self {
-        self.sources.insert(0, Arc::new(source));
-        self
-    }
-
-    /// Also looks where axum leaves the address: `ConnectInfo<SocketAddr>`, which
-    /// `into_make_service_with_connect_info` puts there.
-    #[cfg(feature = "axum")]
-    pub fn axum_source(self) -> Self {
-        self.source(|head| {
-            let info = head.extensions().get::<axum::extract::ConnectInfo<SocketAddr>>();
-            info.map(|info| info.0.ip())
-        })
-    }
-
-    /// Also looks where tonic's server leaves the address: `TcpConnectInfo`.
-    #[cfg(feature = "tonic")]
-    pub fn tonic_source(self) -> Self {
-        self.source(|head| {
-            let info = head.extensions().get::<tonic::transport::server::TcpConnectInfo>();
-            Some(info?.remote_addr()?.ip())
-        })
     }
 
     /// Hears of every decision, besides the audit log. Default: nobody.
@@ -260,75 +224,6 @@ impl AuthBuilder {
     pub fn resource_metadata(mut self, url: impl Into<Box<str>>) -> Self {
         self.resource_metadata = Some(url.into());
         self
-    }
-
-    /// Checks the settings.
-    ///
-    /// # Errors
-    ///
-    /// When there is no scheme, when two verifiers are for one issuer or one of several is for any,
-    /// or when a setting is wrong.
-    pub fn build(self) -> Result<Auth, ConfigError> {
-        let error = |kind| Err(ConfigError::new(kind));
-        if !self.takes_tokens() && self.api_keys.is_none() {
-            return error(ConfigErrorKind::NoScheme);
-        }
-        let mut issuers = Vec::new();
-        for verifier in &self.verifiers {
-            if verifier.issuers().is_empty() && self.verifiers.len() > 1 {
-                return error(ConfigErrorKind::NoIssuer);
-            }
-            for issuer in verifier.issuers() {
-                if issuers.contains(issuer) {
-                    return Err(ConfigError::new(ConfigErrorKind::DuplicateIssuer).about(issuer));
-                }
-                issuers.push(Arc::clone(issuer));
-            }
-        }
-        if let Some(path) = self.open.iter().find(|path| !path.starts_with('/')) {
-            return Err(ConfigError::new(ConfigErrorKind::Path).about(path));
-        }
-        if self.throttle.is_some_and(|(failures, period)| failures == 0 || period.is_zero()) {
-            return error(ConfigErrorKind::Throttle);
-        }
-        let texts = [&self.realm, &self.resource_metadata];
-        if let Some(text) = texts.into_iter().flatten().find(|text| !is_quotable(text)) {
-            return Err(ConfigError::new(ConfigErrorKind::Challenge).about(text));
-        }
-        Ok(self.finish())
-    }
-
-    const fn takes_tokens(&self) -> bool {
-        #[cfg(feature = "jwks-http")]
-        if self.introspection.is_some() {
-            return true;
-        }
-        !self.verifiers.is_empty()
-    }
-
-    pub(crate) fn finish(self) -> Auth {
-        let scheme = if self.takes_tokens() { Scheme::Bearer } else { Scheme::ApiKey };
-        let dpop = self.dpop.as_ref().map(Dpop::is_required);
-        Auth(Arc::new(Inner {
-            verifiers: self.verifiers,
-            #[cfg(feature = "jwks-http")]
-            introspection: self.introspection,
-            forward: self.forward,
-            dpop: self.dpop,
-            certificates: self.certificates,
-            key_header: self.api_keys.is_some().then_some(self.key_header),
-            api_keys: self.api_keys,
-            optional: self.optional,
-            open: self.open,
-            preflight: self.preflight,
-            remove: self.remove,
-            revocation: self.revocation,
-            fail_open: self.fail_open,
-            throttle: self.throttle.map(|(failures, period)| Throttle::new(failures, period)),
-            sources: self.sources,
-            observer: self.observer,
-            challenge: Challenge::new(scheme, self.realm, self.resource_metadata).with_dpop(dpop),
-        }))
     }
 }
 

@@ -1,0 +1,167 @@
+//! A server of keys that fails, and callers who want it to.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::json;
+use tokio::{io::AsyncWriteExt, net::TcpListener};
+use tower_ready_auth::KeyUrl;
+
+use super::{Answer, Keys, set_of, status, token, verifier};
+use crate::support::{EC, HMAC, RSA, Signer, jwks, with};
+
+#[tokio::test]
+async fn a_flood_of_unknown_ids_makes_one_fetch() {
+    let server = Keys::serve(set_of(&[(&EC, "a")])).await;
+    let keys = server.builder().build().unwrap();
+    keys.ready().await;
+    let verifier = verifier(&keys);
+    let stranger = Signer::ec("P-256");
+    let flood: Vec<_> = (0..1_000)
+        .map(|n| {
+            let (verifier, token) = (verifier.clone(), token(&stranger, &format!("id-{n}")));
+            tokio::spawn(async move { status(&verifier, &token).await })
+        })
+        .collect();
+    for request in flood {
+        assert_eq!(request.await.unwrap(), 401);
+    }
+    for n in 0..20 {
+        assert_eq!(status(&verifier, &token(&stranger, &format!("more-{n}"))).await, 401);
+        assert_eq!(status(&verifier, &token(&EC, "a")).await, 200);
+    }
+    assert_eq!(server.hits(), 2);
+}
+
+#[tokio::test]
+async fn the_last_good_set_outlives_each_kind_of_failure() {
+    let server = Keys::serve(set_of(&[(&EC, "a")])).await;
+    let keys = server.builder().max_len(64 * 1_024).build().unwrap();
+    keys.ready().await;
+    let verifier = verifier(&keys);
+    let other = Keys::serve(set_of(&[(&RSA, "evil")])).await;
+    let plain =
+        |status, body: &str| Answer::With(status, "x-nothing", "1".to_owned(), body.to_owned());
+    for answer in [
+        plain(StatusCode::INTERNAL_SERVER_ERROR, ""),
+        plain(StatusCode::OK, "<html>sign in</html>"),
+        plain(StatusCode::OK, r#"{"keys":[]}"#),
+        plain(StatusCode::OK, &format!("{} x", jwks(&[RSA.jwk(Some("b"))]))),
+        plain(StatusCode::OK, &" ".repeat(5 * 1_024 * 1_024)),
+        plain(StatusCode::NOT_MODIFIED, ""),
+        plain(StatusCode::NOT_FOUND, ""),
+        Answer::With(
+            StatusCode::OK,
+            "content-type",
+            "text/html".to_owned(),
+            jwks(&[RSA.jwk(Some("evil"))]),
+        ),
+        Answer::With(StatusCode::TOO_MANY_REQUESTS, "retry-after", "60".to_owned(), String::new()),
+        plain(StatusCode::OK, &jwks(&[HMAC.jwk(Some("secret"))])),
+        Answer::With(StatusCode::FOUND, "location", other.url.clone(), String::new()),
+        Answer::Never,
+    ] {
+        server.set(answer);
+        keys.refresh().await;
+        assert_eq!(status(&verifier, &token(&EC, "a")).await, 200);
+        assert_eq!(keys.keys().unwrap().len(), 1);
+    }
+    assert_eq!(other.hits(), 0, "no redirect is followed");
+    server.set(set_of(&[(&RSA, "b")]));
+    keys.refresh().await;
+    assert_eq!(status(&verifier, &token(&RSA, "b")).await, 200);
+    assert_eq!(status(&verifier, &token(&EC, "a")).await, 401, "its key is gone");
+}
+
+#[tokio::test]
+async fn without_keys_the_answer_is_unavailable() {
+    let server = Keys::serve(Answer::Json("{}".to_owned())).await;
+    let keys = server.builder().build().unwrap();
+    let verifier = verifier(&keys);
+    assert_eq!(status(&verifier, &token(&EC, "a")).await, 503);
+    assert!(!keys.is_ready());
+    server.set(set_of(&[(&EC, "a")]));
+    keys.refresh().await;
+    assert!(keys.is_ready());
+    assert_eq!(status(&verifier, &token(&EC, "a")).await, 200);
+}
+
+#[tokio::test]
+async fn a_set_that_nobody_vouches_for_is_forgotten() {
+    let server = Keys::serve(set_of(&[(&EC, "a")])).await;
+    let keys = server.builder().max_stale(Duration::ZERO).build().unwrap();
+    server.set(Answer::Never);
+    let verifier = verifier(&keys);
+    while keys.keys().is_some() {
+        tokio::task::yield_now().await;
+    }
+    keys.refresh().await;
+    assert_eq!(status(&verifier, &token(&EC, "a")).await, 503);
+}
+
+/// Headers that come at once, and a body that never ends.
+#[tokio::test]
+async fn a_body_that_drips_takes_no_longer_than_all_of_it_may() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{";
+                let _ = stream.write_all(head).await;
+                while stream.write_all(b" ").await.is_ok() {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+    });
+    let builder = KeyUrl::builder(&url).allow_http().allow_private_addresses();
+    let keys = builder.max_len(1 << 30).timeout(Duration::from_millis(300)).build().unwrap();
+    keys.refresh().await;
+    assert!(!keys.is_ready());
+}
+
+/// Rotation, outages and a flood of ids that nobody has, all at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_no_good_token_is_refused() {
+    let server = Keys::serve(set_of(&[(&EC, "0")])).await;
+    let keys = server.builder().cooldown(Duration::from_secs(3_600)).build().unwrap();
+    keys.ready().await;
+    let verifier = verifier(&keys);
+    let load = || {
+        let requests = (0..20).flat_map(|n| {
+            let good = EC.token_with(&json!({ "kid": "0" }), &with(&[("n", json!(n))]));
+            [(good, 200), (token(&RSA, &format!("unknown-{n}")), 401)]
+        });
+        let tasks: Vec<_> = requests
+            .map(|(token, expected)| {
+                let verifier = verifier.clone();
+                tokio::spawn(async move { assert_eq!(status(&verifier, &token).await, expected) })
+            })
+            .collect();
+        async move {
+            for task in tasks {
+                task.await.unwrap();
+            }
+        }
+    };
+    let mut refreshed = 0;
+    for round in 1..3 {
+        let next = Signer::ec("P-256");
+        let id = round.to_string();
+        for answer in [
+            Answer::With(StatusCode::BAD_GATEWAY, "x", "1".to_owned(), String::new()),
+            Answer::Json(r#"{"keys":[]}"#.to_owned()),
+            Answer::Json("x".repeat(5 * 1_024 * 1_024)),
+            Answer::Never,
+            set_of(&[(&EC, "0"), (&next, &id)]),
+        ] {
+            server.set(answer);
+            tokio::join!(keys.refresh(), load());
+            refreshed += 1;
+        }
+        assert_eq!(status(&verifier, &token(&next, &id)).await, 200);
+    }
+    // The first fetch, those of the test, and the one that strangers may ask for.
+    assert!(server.hits() <= 1 + refreshed + 1, "{} fetches", server.hits());
+}
