@@ -14,6 +14,11 @@ pub(crate) fn length(lame_duck: Duration) -> Duration {
     lame_duck / 5 * 4
 }
 
+/// The rest of the lame duck, after a ramp of this length.
+pub(crate) fn after(length: Duration) -> Duration {
+    length / 4
+}
+
 /// Which share is told, this long after the beginning.
 pub(crate) fn share(elapsed: Duration, length: Duration) -> f64 {
     if elapsed >= length { 1.0 } else { elapsed.as_secs_f64() / length.as_secs_f64() }
@@ -32,6 +37,7 @@ mod tests {
     fn the_share_grows_evenly_to_all_at_four_fifths() {
         let length = length(Duration::from_secs(10));
         assert_eq!(length, Duration::from_secs(8));
+        assert_eq!(after(length), Duration::from_secs(2));
         assert_eq!(share(Duration::ZERO, length), 0.0);
         assert_eq!(share(Duration::from_secs(2), length), 0.25);
         assert_eq!(share(Duration::from_secs(8), length), 1.0);

@@ -71,8 +71,18 @@ impl Traffic {
 
     /// A moment within the rest of the ramp, from now on.
     pub(crate) fn moment_to_go(&self) -> Duration {
+        self.rest_of_ramp().mul_f64(ramp::chance())
+    }
+
+    /// A moment within what comes after the ramp, from now on.
+    pub(crate) fn last_moment_to_go(&self) -> Duration {
+        let length = Duration::from_nanos(self.ramp.load(Ordering::Relaxed));
+        self.rest_of_ramp() + ramp::after(length).mul_f64(ramp::chance())
+    }
+
+    fn rest_of_ramp(&self) -> Duration {
         let began = Instant::from_nanos(self.began.load(Ordering::Relaxed));
         let length = Duration::from_nanos(self.ramp.load(Ordering::Relaxed));
-        length.saturating_sub(Instant::now().since(began)).mul_f64(ramp::chance())
+        length.saturating_sub(Instant::now().since(began))
     }
 }

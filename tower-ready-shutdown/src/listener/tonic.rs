@@ -20,6 +20,10 @@ impl Lifecycle {
     /// counts nothing in flight, connections that clients leave open, or never used, are closed in
     /// time.
     ///
+    /// tonic's server tells clients to go when nobody is accepted any more, and all of them at once.
+    /// To spread that over the lame duck, serve `tonic::service::Routes`, which are a service as any
+    /// other, with `Lifecycle::server` of the feature `hyper`.
+    ///
     /// ```no_run
     /// use tokio::net::TcpListener;
     /// use tonic::{service::Routes, transport::Server};

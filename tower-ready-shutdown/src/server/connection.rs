@@ -66,6 +66,9 @@ pub(super) struct Goodbye {
 /// How often it is looked whether a connection speaks HTTP/2 by now.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How often it is looked whether something is in flight on one that is to be told.
+const REST: Duration = Duration::from_millis(10);
+
 impl Goodbye {
     pub(super) fn new(
         lifecycle: &Lifecycle,
@@ -87,13 +90,29 @@ impl Goodbye {
         }
     }
 
-    /// On HTTP/2, at a moment of its own within the lame duck. Clients of HTTP/1 are told by the
-    /// layer with an answer, which is the only way that loses nothing.
+    /// On HTTP/2, at a moment of its own within the lame duck, at which nothing is in flight on it.
+    ///
+    /// haproxy before 2024 answers a GOAWAY that finds it about to send a call with a reset that is
+    /// an error of the whole connection, and whatever is in flight there is lost. One that is always
+    /// busy is told in the end, when balancers have left. Clients of HTTP/1 are told by the layer
+    /// with an answer, which is the only way that loses nothing.
     async fn lame(&self) {
         self.lifecycle.draining().await;
-        sleep(self.lifecycle.0.traffic.moment_to_go()).await;
+        let traffic = &self.lifecycle.0.traffic;
+        let latest = sleep(traffic.last_moment_to_go());
+        sleep(traffic.moment_to_go()).await;
         while !self.connection.is_http2() {
             sleep(LOOK).await;
+        }
+        tokio::select! {
+            () = latest => {}
+            () = self.at_rest() => {}
+        }
+    }
+
+    async fn at_rest(&self) {
+        while self.connection.in_flight() > 0 {
+            sleep(REST).await;
         }
     }
 
@@ -106,6 +125,53 @@ impl Goodbye {
         while !self.connection.is_http2() {
             self.connection.retire();
             sleep(LOOK).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{Timings, connection::Known};
+
+    const LAME_DUCK: Duration = Duration::from_secs(10);
+    const RAMP: Duration = Duration::from_secs(8);
+
+    /// When a connection of HTTP/2 is told, on which a request is in flight for so long.
+    async fn told(in_flight: Duration) -> Duration {
+        let timings = Timings::new(LAME_DUCK, Duration::ZERO);
+        let lifecycle = Lifecycle::builder().timings(timings).build().unwrap();
+        lifecycle.ready();
+        let connection = Connection::new(None, Known::Nothing);
+        connection.speaks_http2();
+        let goodbye = Goodbye::new(&lifecycle, &connection, lifecycle.server().settings);
+        let request = Connection::board(&connection);
+        let began = Instant::now();
+        lifecycle.drain();
+        let request = tokio::spawn(async move {
+            sleep(in_flight).await;
+            drop(request);
+        });
+        goodbye.said().await;
+        request.abort();
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_told_when_nothing_is_in_flight() {
+        for _ in 0..20 {
+            let told = told(Duration::from_secs(3)).await;
+            assert!(told >= Duration::from_secs(3) && told <= RAMP + 2 * REST, "{told:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_always_busy_is_told_after_the_ramp() {
+        for _ in 0..20 {
+            let told = told(Duration::from_secs(60)).await;
+            assert!(told >= RAMP - REST && told <= LAME_DUCK + REST, "{told:?}");
         }
     }
 }
