@@ -4,6 +4,7 @@
 //! one, write `interop/NAME.rs` with a `run` function and name it in [`PARTS`].
 
 mod checks;
+mod deploy;
 mod grpcio;
 mod prometheus;
 mod rolling;
@@ -21,7 +22,12 @@ struct Part {
     run: fn() -> Result<Tally, Stop>,
 }
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
+    Part {
+        name: "deploy",
+        about: "what the programs that read the files of deploy/ make of them",
+        run: deploy::run,
+    },
     Part { name: "grpcio", about: "what a Python gRPC client sees of a problem", run: grpcio::run },
     Part {
         name: "prometheus",

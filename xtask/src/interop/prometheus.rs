@@ -23,7 +23,7 @@ pub(super) fn run() -> Result<Tally, Stop> {
     against_example(&python, &promtool).map_err(Stop::Broken)
 }
 
-fn promtool() -> Result<PathBuf, Failure> {
+pub(super) fn promtool() -> Result<PathBuf, Failure> {
     if system::find("promtool").is_none() {
         system::install("promtool", PACKAGES)?;
     }

@@ -7,10 +7,10 @@ use crate::interop::tally::Tally;
 use crate::interop::{Stop, checks};
 use crate::system;
 
-const NGINX: &system::Packages =
+pub(super) const NGINX: &system::Packages =
     &[("apt-get", "nginx"), ("apk", "nginx"), ("dnf", "nginx"), ("brew", "nginx")];
 
-const HAPROXY: &system::Packages =
+pub(super) const HAPROXY: &system::Packages =
     &[("apt-get", "haproxy"), ("apk", "haproxy"), ("dnf", "haproxy"), ("brew", "haproxy")];
 
 /// Optimized, for a hundred thousand requests to each of several servers.
@@ -31,7 +31,7 @@ pub(super) fn handover() -> Result<Tally, Stop> {
 }
 
 /// Where packages put servers is not on everybody's path.
-fn ensure(program: &str, packages: &system::Packages) -> Result<(), Failure> {
+pub(super) fn ensure(program: &str, packages: &system::Packages) -> Result<(), Failure> {
     let found = || cmd::succeeds(cmd::program(program, "").arg("-v"));
     if found() {
         return Ok(());
