@@ -1,11 +1,15 @@
 //! What hears of an exchange, and tells the circuit.
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use tower_ready_core::{Deadline, End, Guard, Instant, Outcome, Pending, Verdict};
 
 use crate::{Answer, Permit, hint::hint};
 
-pub(crate) struct Watch {
+/// What an exchange holds until it ends: the permit, and what is known of the outcome.
+///
+/// The futures and bodies of this crate carry it; there is nothing to call.
+#[derive(Debug)]
+pub struct Watch {
     permit: Permit,
     deadline: Option<Deadline>,
     slow: bool,
@@ -13,24 +17,10 @@ pub(crate) struct Watch {
     pending: Option<Pending>,
 }
 
-/// A call that was let through, before it is made. Dropped by a panic of the service it is a failure.
-pub(crate) struct Admitted {
-    /// `HEAD`, or another: all that matters of it.
-    pub(crate) method: Method,
-    pub(crate) watch: Watch,
-}
-
-impl Admitted {
-    #[inline]
-    pub(crate) fn of<Q>(request: &Request<Q>, permit: Permit) -> Self {
-        let is_head = request.method() == Method::HEAD;
-        let method = if is_head { Method::HEAD } else { Method::GET };
-        Self { method, watch: Watch::new(permit, Deadline::of(request.extensions())) }
-    }
-}
-
 impl Watch {
-    const fn new(permit: Permit, deadline: Option<Deadline>) -> Self {
+    #[inline]
+    pub(crate) fn new<Q>(request: &Request<Q>, permit: Permit) -> Self {
+        let deadline = Deadline::of(request.extensions());
         Self { permit, deadline, slow: false, pending: None }
     }
 

@@ -167,7 +167,6 @@
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
-mod body;
 mod breaker;
 mod builder;
 mod call;
@@ -179,7 +178,6 @@ mod event;
 #[cfg(feature = "failsafe")]
 mod failsafe;
 mod fallback;
-mod future;
 #[cfg(feature = "gate")]
 mod gate;
 mod guard;
@@ -208,7 +206,6 @@ pub use self::gate::{GateLayer, GateService};
 #[cfg(feature = "retry")]
 pub use self::retry::{RetryPolicy, RetryWait};
 pub use self::{
-    body::BreakerBody,
     breaker::Breaker,
     builder::BreakerBuilder,
     call::{CallFuture, CallLayer, CallService},
@@ -218,7 +215,7 @@ pub use self::{
     error::{BreakerError, ConfigError, ConfigErrorKind},
     event::{Change, Event, OnBreaker},
     fallback::{FallbackFuture, FallbackLayer, FallbackService},
-    future::BreakerFuture,
+    guard::Watch,
     keyed::{KeyedBreaker, KeyedBreakerLayer, KeyedBreakerService, by_authority, by_route},
     layer::BreakerLayer,
     per_service::PerServiceLayer,
@@ -226,7 +223,7 @@ pub use self::{
     registry::{AdminService, Listed, Registry},
     rejection::{CIRCUIT_OPEN, Fallback, Rejected, RejectedKind},
     run::Run,
-    service::BreakerService,
+    service::{BreakerBody, BreakerFuture, BreakerService},
     snapshot::{Snapshot, State},
     trip::{Sample, Trip, TripPolicy},
 };

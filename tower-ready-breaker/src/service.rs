@@ -6,11 +6,18 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tower_ready_core::Head;
+use tower_ready_core::{GuardedBody, GuardedFuture, Head};
 use tower_ready_problem::Caller;
 use tower_service::Service;
 
-use crate::{Breaker, BreakerBody, BreakerFuture, Rejected, guard::Admitted};
+use crate::{Breaker, Rejected, guard::Watch};
+
+/// The future of a call through a breaker.
+pub type BreakerFuture<F> = GuardedFuture<F, Watch>;
+
+/// The body of an answer: the inner one, whose end the breaker hears of, or that of whoever answered
+/// in its place.
+pub type BreakerBody<B> = GuardedBody<B, Watch>;
 
 /// The service of a [`BreakerLayer`](crate::BreakerLayer).
 ///
@@ -76,8 +83,8 @@ where
             if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
         match admitted {
             Ok(permit) => {
-                let admitted = Admitted::of(&request, permit);
-                BreakerFuture::call(self.inner.call(request), admitted)
+                let watch = Watch::new(&request, permit);
+                BreakerFuture::call(&mut self.inner, request, watch)
             }
             Err(rejected) => BreakerFuture::answer(reject(&rejected, &request)),
         }

@@ -24,8 +24,10 @@ pub(crate) struct After<St: Store> {
     answer: Option<Answer>,
 }
 
-/// Rides along with the answer, without the store's type: bodies should be easy to name.
-pub(crate) struct Ending(Box<dyn Exchange>);
+/// What an exchange holds until it ends, if one of its policies waits for that.
+///
+/// It is without the store's type, so that bodies are easy to name. There is nothing to call.
+pub struct Ending(Box<dyn Exchange>);
 
 trait Exchange: Send + Sync {
     fn head(&mut self, status: StatusCode, headers: &HeaderMap);

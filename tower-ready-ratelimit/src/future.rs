@@ -8,11 +8,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_ready_core::{GuardedFuture, Protocol};
+use tower_ready_core::{GuardedBody, GuardedFuture, Protocol};
 use tower_service::Service;
 
 use crate::{
-    Decision, Head, RateLimitBody,
+    Decision, Head,
     after::{After, Ending},
     decide::{Pass, Step},
     fields::Lines,
@@ -20,6 +20,11 @@ use crate::{
     service::answer,
     store::{MemoryStore, Store},
 };
+
+/// The body of a limited service's answer: the inner one, or that of a refusal.
+///
+/// It holds permits and reservations until it ends, where a policy has such.
+pub type RateLimitBody<B> = GuardedBody<B, Ending>;
 
 pin_project! {
     /// The answer of a limited service.
@@ -181,24 +186,24 @@ where
             let next = match kind.as_mut().project() {
                 KindProj::Bare { future } => {
                     let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(response.map(RateLimitBody::inner)));
+                    return Poll::Ready(Ok(response.map(RateLimitBody::unwatched)));
                 }
                 KindProj::Plain { future, lines } => {
                     let mut response = ready!(future.poll(cx))?;
                     if !lines.is_none() {
                         mem::take(lines).insert_into(response.headers_mut());
                     }
-                    return Poll::Ready(Ok(response.map(RateLimitBody::inner)));
+                    return Poll::Ready(Ok(response.map(RateLimitBody::unwatched)));
                 }
                 KindProj::Noted { future, note } => {
                     let mut response = ready!(future.poll(cx))?;
                     note.write(&mut response);
-                    return Poll::Ready(Ok(response.map(RateLimitBody::inner)));
+                    return Poll::Ready(Ok(response.map(RateLimitBody::unwatched)));
                 }
                 KindProj::Watched { future, note } => {
                     let mut response = ready!(future.poll(cx))?;
                     note.write(&mut response);
-                    return Poll::Ready(Ok(response.map(RateLimitBody::watched)));
+                    return Poll::Ready(Ok(response));
                 }
                 KindProj::Answer { response } => {
                     let response = response.take();

@@ -132,7 +132,6 @@
 
 mod after;
 mod answer;
-mod body;
 mod builder;
 mod cell;
 #[cfg(feature = "client")]
@@ -168,14 +167,14 @@ mod sync;
 pub use tower_ready_core::Head;
 
 pub use self::{
+    after::Ending,
     answer::{Answer, Usage},
-    body::RateLimitBody,
     builder::RateLimiterBuilder,
     decision::{Decision, Standing},
     error::{ConfigError, ConfigErrorKind, QuotaError},
     event::{Event, OnRateLimit, Reason},
     fields::Fields,
-    future::RateLimitFuture,
+    future::{RateLimitBody, RateLimitFuture},
     gcra::Level,
     hash::{KeyHash, KeyTag, Secret},
     layer::RateLimitLayer,

@@ -8,15 +8,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_ready_core::GuardedFuture;
+use tower_ready_core::{GuardedBody, GuardedFuture};
 use tower_service::Service;
 
-use crate::{
-    Bulkhead, ShedBody,
-    admission::Refusal,
-    permit::{Admitted, Slot},
-    wait::Wait,
-};
+use crate::{Bulkhead, admission::Refusal, permit::Slot, wait::Wait};
+
+/// The body of an answer: the inner one, which holds its slot until it ends, or that of a refusal.
+pub type ShedBody<B> = GuardedBody<B, Slot>;
 
 pin_project! {
     /// The future of a call to a [`ShedService`](crate::ShedService).
@@ -33,9 +31,8 @@ pin_project! {
 pin_project! {
     #[project = KindProj]
     enum Kind<F, W> {
-        Inner { #[pin] future: GuardedFuture<F, Slot> },
+        Decided { #[pin] future: GuardedFuture<F, Slot> },
         Waiting { waiting: W },
-        Answer { response: Option<Response<Bytes>> },
     }
 }
 
@@ -53,11 +50,10 @@ impl<S, Q> ShedFuture<S, Q>
 where
     S: Service<Request<Q>>,
 {
-    /// Who makes the call does that where the request is: it is some two hundred bytes, and would be
-    /// moved once more for each function that it goes through.
-    #[inline]
-    pub(crate) fn call(future: S::Future, Admitted { method, slot }: Admitted) -> Self {
-        Self { kind: Kind::Inner { future: GuardedFuture::new(&method, future, slot) } }
+    // Inlined for certain, since a request is some two hundred bytes, which every call would move.
+    #[inline(always)]
+    pub(crate) fn call(service: &mut S, request: Request<Q>, slot: Slot) -> Self {
+        Self { kind: Kind::Decided { future: GuardedFuture::call(service, request, slot) } }
     }
 
     #[cold]
@@ -67,7 +63,7 @@ where
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
-        Self { kind: Kind::Answer { response: Some(response) } }
+        Self { kind: Kind::Decided { future: GuardedFuture::answer(response) } }
     }
 }
 
@@ -83,16 +79,8 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let mut kind = self.as_mut().project().kind;
-            let next = match kind.as_mut().project() {
-                KindProj::Inner { future } => {
-                    return future.poll(cx).map_ok(|response| response.map(ShedBody::inner));
-                }
-                KindProj::Answer { response } => {
-                    let response = response.take();
-                    #[expect(clippy::expect_used, reason = "the contract of `Future`")]
-                    let response = response.expect("`ShedFuture` polled after completion");
-                    return Poll::Ready(Ok(response.map(ShedBody::full)));
-                }
+            let future = match kind.as_mut().project() {
+                KindProj::Decided { future } => return future.poll(cx),
                 KindProj::Waiting { waiting } => {
                     #[expect(clippy::expect_used, reason = "it is replaced when it is taken")]
                     let held = waiting.0.as_mut().expect("it waits");
@@ -101,21 +89,18 @@ where
                     let mut held = *waiting.0.take().expect("it waits");
                     match result {
                         Ok(permit) => {
-                            let Admitted { method, slot } =
-                                Admitted::of(&held.request, Slot::of(permit));
-                            let future = held.service.call(held.request);
-                            Kind::Inner { future: GuardedFuture::new(&method, future, slot) }
+                            let slot = Slot::of(permit);
+                            GuardedFuture::call(&mut held.service, held.request, slot)
                         }
                         Err(reason) => {
                             let Wait { priority, member, .. } = held.wait;
                             let refusal = Refusal { reason, priority, member };
-                            let response = held.bulkhead.0.refuse(&held.request, refusal);
-                            Kind::Answer { response: Some(response) }
+                            GuardedFuture::answer(held.bulkhead.0.refuse(&held.request, refusal))
                         }
                     }
                 }
             };
-            kind.set(next);
+            kind.set(Kind::Decided { future });
         }
     }
 }
@@ -126,9 +111,8 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.kind {
-            Kind::Inner { .. } => "ShedFuture::Inner(..)",
+            Kind::Decided { .. } => "ShedFuture::Decided(..)",
             Kind::Waiting { .. } => "ShedFuture::Waiting(..)",
-            Kind::Answer { .. } => "ShedFuture::Answer(..)",
         })
     }
 }

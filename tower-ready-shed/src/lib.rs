@@ -144,7 +144,6 @@
 
 mod adaptive;
 mod admission;
-mod body;
 mod builder;
 mod bulkhead;
 mod cpu;
@@ -169,16 +168,16 @@ mod wait;
 
 pub use self::{
     adaptive::Adaptive,
-    body::ShedBody,
     builder::BulkheadBuilder,
     bulkhead::Bulkhead,
     cpu::Cpu,
     error::{ConfigError, ConfigErrorKind},
     event::{Event, OnShed, Reason},
-    future::ShedFuture,
+    future::{ShedBody, ShedFuture},
     health::is_health_check,
     layer::ShedLayer,
     partition::Partitions,
+    permit::Slot,
     priority::Priority,
     queue::Queue,
     rejection::EXHAUSTED,

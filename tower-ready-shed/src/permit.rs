@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use http::{Method, Request, Response};
+use http::Response;
 use tower_ready_core::{End, Guard, Instant, Outcome, Verdict};
 
 use crate::{admission::Inner, partition::Member};
@@ -12,8 +12,10 @@ pub(crate) struct Permit {
 }
 
 /// What an exchange holds to its end: a slot, unless it needs none.
+///
+/// The futures and bodies of this crate carry it; there is nothing to call.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub struct Slot {
     permit: Option<Permit>,
     /// Until the head of the answer is there, if somebody learns from how long that takes.
     began: Option<Instant>,
@@ -60,21 +62,6 @@ impl Slot {
 
     pub(crate) const fn none() -> Self {
         Self { permit: None, began: None }
-    }
-}
-
-/// A request that is served, before the service is called.
-pub(crate) struct Admitted {
-    /// `HEAD`, or another: all that matters of it.
-    pub(crate) method: Method,
-    pub(crate) slot: Slot,
-}
-
-impl Admitted {
-    #[inline]
-    pub(crate) fn of<Q>(request: &Request<Q>, slot: Slot) -> Self {
-        let is_head = request.method() == Method::HEAD;
-        Self { method: if is_head { Method::HEAD } else { Method::GET }, slot }
     }
 }
 

@@ -9,12 +9,7 @@ use http_body::Body;
 use tower_ready_core::Head;
 use tower_service::Service;
 
-use crate::{
-    Bulkhead, ShedBody, ShedFuture,
-    admission::Decision,
-    layer::Condition,
-    permit::{Admitted, Slot},
-};
+use crate::{Bulkhead, ShedBody, ShedFuture, admission::Decision, layer::Condition, permit::Slot};
 
 /// A service that does not take more than it can.
 ///
@@ -74,13 +69,9 @@ where
         let decision = if passes_by { Decision::Exempt } else { self.bulkhead.0.decide(&head) };
         match decision {
             Decision::Admitted(permit) => {
-                let admitted = Admitted::of(&request, Slot::of(permit));
-                ShedFuture::call(self.inner.call(request), admitted)
+                ShedFuture::call(&mut self.inner, request, Slot::of(permit))
             }
-            Decision::Exempt => {
-                let admitted = Admitted::of(&request, Slot::none());
-                ShedFuture::call(self.inner.call(request), admitted)
-            }
+            Decision::Exempt => ShedFuture::call(&mut self.inner, request, Slot::none()),
             Decision::Waits(wait) => {
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);

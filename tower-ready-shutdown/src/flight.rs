@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{
         Arc,
@@ -19,7 +20,9 @@ use crate::{
 };
 
 /// A request in flight: held by its future and then by its body, and over when it is dropped.
-pub(crate) struct Flight {
+///
+/// There is nothing to call.
+pub struct Flight {
     traffic: Option<Arc<Traffic>>,
     /// Whether its answer may say `Connection: close`, which is HTTP/1.1's.
     stampable: bool,
@@ -59,6 +62,12 @@ impl Flight {
         let place = lifecycle.0.requests.join(Arc::clone(&request));
         let lifecycle = lifecycle.clone();
         self.described = Some(Box::new(Described { lifecycle, request, place: Some(place) }));
+    }
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight").field("counted", &self.traffic.is_some()).finish_non_exhaustive()
     }
 }
 

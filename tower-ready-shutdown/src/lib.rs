@@ -139,7 +139,6 @@
 
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
-mod body;
 mod builder;
 mod conduct;
 mod connection;
@@ -148,7 +147,6 @@ mod event;
 #[cfg(test)]
 mod explored;
 mod flight;
-mod future;
 mod gate;
 pub mod handover;
 pub mod health;
@@ -184,12 +182,11 @@ pub use self::listener::{AxumListener, Connections, ConnectionsFuture};
 #[cfg(feature = "hyper")]
 pub use self::server::{Handshake, Plain, Server, Tls};
 pub use self::{
-    body::ShutdownBody,
     builder::LifecycleBuilder,
     connection::{OnConnection, OnConnectionFuture, TrackedIo},
     error::{ConfigError, ConfigErrorKind},
     event::{Cause, Event, OnLifecycle},
-    future::ShutdownFuture,
+    flight::Flight,
     gate::Gate,
     layer::ShutdownLayer,
     lifecycle::Lifecycle,
@@ -199,7 +196,7 @@ pub use self::{
     report::{Ended, How, Leftover, LeftoverKind, Report, Stage},
     retry::Retry,
     server_result::ServerResult,
-    service::ShutdownService,
+    service::{ShutdownBody, ShutdownFuture, ShutdownService},
     timings::Timings,
     work::StopToken,
 };

@@ -7,13 +7,17 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body::Body;
-use tower_ready_core::{Head, LocalRejection};
+use tower_ready_core::{GuardedBody, GuardedFuture, Head, LocalRejection};
 use tower_ready_problem::{Caller, Problem, types};
 use tower_service::Service;
 
-use crate::{
-    Phase, ShutdownBody, ShutdownFuture, ShutdownLayer, flight::Flight, ramp, stamp::stamp,
-};
+use crate::{Phase, ShutdownLayer, flight::Flight, ramp, stamp::stamp};
+
+/// The future of a call to a [`ShutdownService`].
+pub type ShutdownFuture<F> = GuardedFuture<F, Flight>;
+
+/// The body of an answer: the inner one, which is in flight until it ends, or that of a refusal.
+pub type ShutdownBody<B> = GuardedBody<B, Flight>;
 
 /// A service whose requests are counted while they are in flight.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tower_ready_core::LocalRejection;
 use tower_service::Service;
 
-use crate::{BreakerBody, BreakerFuture, Rejected, guard::Admitted};
+use crate::{BreakerBody, BreakerFuture, Rejected, guard::Watch};
 
 pin_project! {
     /// The future of a [`FallbackService`](crate::FallbackService).
@@ -38,9 +38,13 @@ impl<I, F, Q> FallbackFuture<I, F, Q>
 where
     F: Service<Request<Q>>,
 {
-    #[inline]
-    pub(super) fn call(call: I, admitted: Admitted) -> Self {
-        Self { kind: Kind::Call { call: BreakerFuture::call(call, admitted) } }
+    // Inlined for certain, since a request is some two hundred bytes, which every call would move.
+    #[inline(always)]
+    pub(super) fn call<S>(service: &mut S, request: Request<Q>, watch: Watch) -> Self
+    where
+        S: Service<Request<Q>, Future = I>,
+    {
+        Self { kind: Kind::Call { call: BreakerFuture::call(service, request, watch) } }
     }
 
     #[cold]
@@ -81,7 +85,7 @@ where
                 KindProj::Answers { answer, mark } => {
                     let mut response = ready!(answer.poll(cx))?;
                     response.extensions_mut().insert(*mark);
-                    return Poll::Ready(Ok(response.map(BreakerBody::other)));
+                    return Poll::Ready(Ok(response.map(BreakerBody::unwatched)));
                 }
             };
             kind.set(next);

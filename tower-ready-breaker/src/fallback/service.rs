@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{Breaker, BreakerBody, FallbackFuture, guard::Admitted};
+use crate::{Breaker, BreakerBody, FallbackFuture, guard::Watch};
 
 /// The service of a [`FallbackLayer`](crate::FallbackLayer).
 ///
@@ -75,8 +75,8 @@ where
             if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
         match admitted {
             Ok(permit) => {
-                let admitted = Admitted::of(&request, permit);
-                FallbackFuture::call(self.inner.call(request), admitted)
+                let watch = Watch::new(&request, permit);
+                FallbackFuture::call(&mut self.inner, request, watch)
             }
             Err(rejected) => FallbackFuture::fall_back(&self.fallback, request, rejected),
         }

@@ -10,9 +10,7 @@ use http_body::Body;
 use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
-use crate::{
-    Breaker, BreakerBody, BreakerFuture, changes::Waiter, guard::Admitted, service::reject,
-};
+use crate::{Breaker, BreakerBody, BreakerFuture, changes::Waiter, guard::Watch, service::reject};
 
 /// The service of a [`GateLayer`](crate::GateLayer).
 ///
@@ -94,8 +92,8 @@ where
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         match self.waiter.breaker.try_acquire() {
             Ok(permit) => {
-                let admitted = Admitted::of(&request, permit);
-                BreakerFuture::call(self.inner.call(request), admitted)
+                let watch = Watch::new(&request, permit);
+                BreakerFuture::call(&mut self.inner, request, watch)
             }
             Err(rejected) => BreakerFuture::answer(reject(&rejected, &request)),
         }

@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_ready_core::Head;
 use tower_service::Service;
 
-use crate::{BreakerBody, BreakerFuture, KeyedBreaker, guard::Admitted, service::reject};
+use crate::{BreakerBody, BreakerFuture, KeyedBreaker, guard::Watch, service::reject};
 
 /// The service of a [`KeyedBreakerLayer`](crate::KeyedBreakerLayer).
 ///
@@ -67,8 +67,8 @@ where
     fn call(&mut self, request: Request<Q>) -> Self::Future {
         match self.breaker.try_acquire(&Head::of(&request)) {
             Ok(permit) => {
-                let admitted = Admitted::of(&request, permit);
-                BreakerFuture::call(self.inner.call(request), admitted)
+                let watch = Watch::new(&request, permit);
+                BreakerFuture::call(&mut self.inner, request, watch)
             }
             Err(rejected) => {
                 self.inner = self.inner.clone();

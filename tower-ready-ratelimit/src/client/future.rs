@@ -89,7 +89,7 @@ where
                 KindProj::Inner { future } => {
                     let response = ready!(future.poll(cx))?;
                     this.pace.learn(*this.key, &response);
-                    return Poll::Ready(Ok(response.map(RateLimitBody::inner)));
+                    return Poll::Ready(Ok(response.map(RateLimitBody::unwatched)));
                 }
                 KindProj::Answer { response } => {
                     let response = response.take();
