@@ -15,7 +15,7 @@ use std::{env, process::ExitCode};
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "\
-usage: rolling serve axum|hyper|tonic|plain-axum|axum-server ADDRESS|inherited
+usage: rolling serve axum|hyper|hyper-grpc|tonic|plain-axum|axum-server ADDRESS|inherited
        rolling drive nginx|haproxy|handover [SERVER…]";
 
 #[tokio::main(worker_threads = 2)]

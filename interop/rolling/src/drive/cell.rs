@@ -37,7 +37,12 @@ pub(super) struct Cell {
 
 impl Cell {
     pub(super) fn all(front: Front) -> Vec<Self> {
-        let ours = [("axum", Wire::Http1), ("hyper", Wire::Http1), ("tonic", Wire::Grpc)];
+        let ours = [
+            ("axum", Wire::Http1),
+            ("hyper", Wire::Http1),
+            ("hyper-grpc", Wire::Grpc),
+            ("tonic", Wire::Grpc),
+        ];
         let theirs = [("plain-axum", Wire::Http1), ("axum-server", Wire::Http1)];
         let cell = |is_ours, requests| {
             move |(server, wire)| Self { server, front, wire, is_ours, requests }

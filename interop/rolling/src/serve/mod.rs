@@ -20,12 +20,13 @@ pub(crate) async fn run(name: &str, address: &str) -> Result<ExitCode, BoxError>
     let listener = if shared { inherited()? } else { TcpListener::bind(address).await? };
     let address = listener.local_addr()?;
     match name {
-        "axum" | "hyper" | "tonic" => {
+        "axum" | "hyper" | "hyper-grpc" | "tonic" => {
             let lifecycle = ours::lifecycle()?;
             say(address)?;
             match name {
                 "axum" => ours::axum(&lifecycle, listener, shared).await,
                 "hyper" => ours::hyper(&lifecycle, listener, shared).await,
+                "hyper-grpc" => ours::hyper_grpc(&lifecycle, listener, shared).await,
                 _ => ours::tonic(&lifecycle, listener, shared).await,
             }
         }

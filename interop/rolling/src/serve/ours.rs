@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tonic::transport::Server;
+use tonic::{service::Routes, transport::Server};
 use tower::{ServiceBuilder, service_fn};
 use tower_ready_shutdown::{Connections, Lifecycle, Report, Timings, health::Health};
 
@@ -46,6 +46,19 @@ pub(super) async fn hyper(
     let app = router();
     let service =
         layers.service(service_fn(move |request| tower::ServiceExt::oneshot(app.clone(), request)));
+    let server = lifecycle.server().shared(shared).serve(listener, service);
+    Ok(end(&lifecycle.run(server).await))
+}
+
+/// tonic's routes on the same server, over HTTP/2.
+pub(super) async fn hyper_grpc(
+    lifecycle: &Lifecycle,
+    listener: TcpListener,
+    shared: bool,
+) -> Result<ExitCode, BoxError> {
+    let health = Health::builder().lifecycle(lifecycle).grpc_service("rolling.v1.Echo").build()?;
+    let layers = ServiceBuilder::new().layer(health.layer()).layer(lifecycle.layer());
+    let service = layers.service(Routes::new(Echo));
     let server = lifecycle.server().shared(shared).serve(listener, service);
     Ok(end(&lifecycle.run(server).await))
 }
