@@ -75,6 +75,7 @@ impl Traffic {
     }
 
     /// A moment within what comes after the ramp, from now on.
+    #[cfg(feature = "hyper")]
     pub(crate) fn last_moment_to_go(&self) -> Duration {
         let length = Duration::from_nanos(self.ramp.load(Ordering::Relaxed));
         self.rest_of_ramp() + ramp::after(length).mul_f64(ramp::chance())
