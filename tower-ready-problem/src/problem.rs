@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) violations: Vec<Violation>,
     pub(crate) violated_policies: Vec<Cow<'static, str>>,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) is_final: bool,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) local: Option<LocalRejection>,
     pub(crate) internal: Option<Cow<'static, str>>,
@@ -115,6 +116,7 @@ impl Problem {
             violations: Vec::new(),
             violated_policies: Vec::new(),
             retry_after: None,
+            is_final: false,
             headers: Vec::new(),
             local: None,
             internal: None,
@@ -185,6 +187,15 @@ impl Problem {
     /// `grpc-retry-pushback-ms` to the millisecond, rounded up.
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.0.retry_after = Some(delay);
+        self.0.is_final = false;
+        self
+    }
+
+    /// Trying again is of no use: over gRPC a `grpc-retry-pushback-ms` below zero, which keeps clients
+    /// from it (gRPC proposal A6). HTTP has no word for that but the absence of `Retry-After`.
+    pub fn never_retry(mut self) -> Self {
+        self.0.retry_after = None;
+        self.0.is_final = true;
         self
     }
 

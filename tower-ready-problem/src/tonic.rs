@@ -3,7 +3,7 @@
 use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, HeaderMap, HeaderName};
 use tonic::{Code as TonicCode, Status, metadata::MetadataMap};
 use tower_ready_core::grpc::Code;
 
@@ -81,8 +81,8 @@ impl From<Problem> for Status {
         for (name, value) in &problem.0.headers {
             headers.append(name, value.clone());
         }
-        if let Some(millis) = render::pushback(&problem) {
-            headers.insert("grpc-retry-pushback-ms", HeaderValue::from(millis));
+        if let Some(pushback) = render::pushback(&problem) {
+            headers.insert("grpc-retry-pushback-ms", pushback);
         }
         let metadata = MetadataMap::from_headers(headers);
         let mut status = Self::with_details_and_metadata(code, message, details, metadata);

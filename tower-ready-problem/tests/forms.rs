@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use support::Reject;
 use tower::ServiceBuilder;
 use tower_ready_problem::{Problem, ProblemLayer, types};
-use tower_ready_testing::{Call, Reply, each_host};
+use tower_ready_testing::{Call, Reply, Speaks, each_host};
 
 fn problem() -> Problem {
     Problem::new(&types::QUOTA_EXCEEDED)
@@ -40,6 +40,17 @@ fn assert_headers_only(reply: &Reply, content_type: &str) {
 }
 
 each_host! {
+    /// A negative pushback keeps gRPC clients from another attempt; HTTP has no word for it.
+    async fn what_never_passes_says_so_where_that_can_be_said(host) {
+        let refuse = || Problem::new(&types::QUOTA_EXCEEDED).retry_after(Duration::from_secs(1));
+        let server = host.serve(Reject::with(move || refuse().never_retry())).await;
+        let reply = server.call(Call::ok()).await;
+        reply.assert_rejected(StatusCode::TOO_MANY_REQUESTS, 8);
+        assert_eq!(reply.header("retry-after"), None);
+        let pushback = (server.speaks() == Speaks::Grpc).then_some("-1");
+        assert_eq!(reply.header("grpc-retry-pushback-ms"), pushback);
+    }
+
     #[hosts(axum, hyper)]
     async fn grpc_web_has_its_status_in_the_headers_and_an_empty_body(host) {
         let server = host.serve(Reject::with(problem)).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method, StatusCode};
 use tower_ready_ratelimit::{Fields, Head, Missing, Policy, Quota, RateLimiter, key};
-use tower_ready_testing::{Call, Reply, Route, Server, each_host};
+use tower_ready_testing::{Call, Reply, Route, Server, Speaks, each_host};
 
 const CALLER: HeaderName = HeaderName::from_static("x-caller");
 
@@ -141,7 +141,10 @@ each_host! {
         let server = host.serve(limiter.layer()).await;
         let reply = server.call(call("alice").header("x-cost", "11")).await;
         assert_refused(&reply);
-        assert_eq!((reply.header("retry-after"), reply.header("grpc-retry-pushback-ms")), (None, None));
+        assert_eq!(reply.header("retry-after"), None);
+        // Which keeps gRPC clients from trying.
+        let pushback = (server.speaks() == Speaks::Grpc).then_some("-1");
+        assert_eq!(reply.header("grpc-retry-pushback-ms"), pushback);
         server.call(call("alice").header("x-cost", "7")).await.assert_ok();
         assert_refused(&server.call(call("alice").header("x-cost", "4")).await);
         server.call(call("alice").header("x-cost", "3")).await.assert_ok();

@@ -1,12 +1,11 @@
 //! Where the buckets of the limits are: in memory, or in a Redis that all instances share.
 
-use std::{future::Future, pin::Pin};
+use std::time::Duration;
 
-use tower_ready_core::Instant;
 use tower_ready_ratelimit::{
     MemoryStore, OnStoreError, Secret,
     store::{
-        Change, Demand, Reading, Store, StoreError, Taking,
+        Either,
         redis::{Mode, RedisClient, RedisStore},
     },
 };
@@ -21,11 +20,10 @@ const CALLERS: usize = 1_000_000;
 const SECRET: Secret = Secret::new(*b"the same for all");
 
 /// The buckets, chosen by a flag. A service that always has a Redis uses its store as it is.
-#[derive(Debug)]
-pub(crate) enum Buckets {
-    Memory(MemoryStore),
-    Redis(RedisStore),
-}
+pub(crate) type Buckets = Either<MemoryStore, RedisStore>;
+
+/// How long units are held for busy callers.
+const LEASE: Duration = Duration::from_secs(1);
 
 /// What a limit over these needs to know.
 #[derive(Clone, Debug)]
@@ -45,7 +43,9 @@ impl Shared {
             Refusal::new("--redis", "is no URL: write one such as redis://HOST:PORT/")
         })?;
         let mode = if flags.leased { Mode::Leased } else { Mode::Exact };
-        let mut store = RedisStore::builder().mode(mode);
+        // A lease has to outlive four of them.
+        let lease = LEASE.max(4 * flags.redis_timeout);
+        let mut store = RedisStore::builder().mode(mode).deadline(flags.redis_timeout).lease(lease);
         if let Some(instances) = flags.instances {
             store = store.instances(instances);
         }
@@ -56,57 +56,12 @@ impl Shared {
     /// Buckets for one limit.
     pub(super) fn buckets(&self) -> Result<Buckets, tower_ready_ratelimit::ConfigError> {
         Ok(match &self.redis {
-            Some(store) => Buckets::Redis(store.clone()),
-            None => Buckets::Memory(MemoryStore::new(CALLERS)?),
+            Some(store) => Either::Right(store.clone()),
+            None => Either::Left(MemoryStore::new(CALLERS)?),
         })
     }
 
     pub(super) fn secret(&self) -> Secret {
         if self.redis.is_some() { SECRET } else { Secret::random() }
-    }
-}
-
-impl Store for Buckets {
-    type Trip = Pin<Box<dyn Future<Output = Result<Vec<Reading>, StoreError>> + Send>>;
-
-    fn take(
-        &self,
-        now: Instant,
-        demands: &[Demand<'_>],
-        readings: &mut [Reading],
-    ) -> Taking<Self::Trip> {
-        match self {
-            Self::Memory(store) => match store.take(now, demands, readings) {
-                Taking::Done(taken) => Taking::Done(taken),
-                Taking::Trip(trip) => Taking::Trip(Box::pin(trip)),
-            },
-            Self::Redis(store) => match store.take(now, demands, readings) {
-                Taking::Done(taken) => Taking::Done(taken),
-                Taking::Trip(trip) => Taking::Trip(Box::pin(trip)),
-            },
-        }
-    }
-
-    fn adjust(&self, now: Instant, demand: &Demand<'_>, change: Change) {
-        match self {
-            Self::Memory(store) => store.adjust(now, demand, change),
-            Self::Redis(store) => store.adjust(now, demand, change),
-        }
-    }
-
-    fn share(
-        &self,
-        now: Instant,
-        demands: &[Demand<'_>],
-        readings: &mut [Reading],
-    ) -> Option<bool> {
-        match self {
-            Self::Memory(store) => store.share(now, demands, readings),
-            Self::Redis(store) => store.share(now, demands, readings),
-        }
-    }
-
-    fn is_local(&self) -> bool {
-        matches!(self, Self::Memory(_))
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
 use tower_ready_core::{Codec, Protocol, grpc::encode_message};
 
-use super::{Context, USUAL_HEADERS, base64, details, number, pushback, truncated};
+use super::{Context, USUAL_HEADERS, base64, details, pushback, truncated};
 use crate::{Problem, json};
 
 pub(super) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -36,8 +36,8 @@ pub(super) fn answer(
     };
     headers.insert(DETAILS, details);
     // gRPC proposal A6: clients that retry wait this long, instead of their own backoff.
-    if let Some(millis) = pushback(problem) {
-        headers.insert(PUSHBACK, number(millis));
+    if let Some(pushback) = pushback(problem) {
+        headers.insert(PUSHBACK, pushback);
     }
     let mut response = Response::new(Bytes::new());
     *response.headers_mut() = headers;

@@ -198,8 +198,11 @@ pub(crate) fn status_parts(problem: &Problem) -> (String, Bytes) {
 }
 
 /// The value of `grpc-retry-pushback-ms`.
-pub(crate) fn pushback(problem: &Problem) -> Option<u64> {
-    problem.0.retry_after.map(millis_up)
+pub(crate) fn pushback(problem: &Problem) -> Option<HeaderValue> {
+    if problem.0.is_final {
+        return Some(HeaderValue::from_static("-1"));
+    }
+    problem.0.retry_after.map(|delay| number(millis_up(delay)))
 }
 
 #[cfg(test)]

@@ -35,9 +35,9 @@ impl<St: Store> Shared<St> {
         let whole = (set.wants.len() == 1).then(|| self.policy_line(set)).flatten();
         let problem = match longest {
             Some(wait) => problem.retry_after(wait),
-            None => {
-                problem.detail("it costs more than the quota allows at once, so it never passes")
-            }
+            None => problem
+                .detail("it costs more than the quota allows at once, so it never passes")
+                .never_retry(),
         };
         Refusal {
             problem,

@@ -1,5 +1,6 @@
 //! Where buckets are kept.
 
+mod either;
 mod memory;
 #[cfg(any(feature = "redis", all(test, loom)))]
 mod pot;
@@ -12,8 +13,11 @@ use std::{error::Error, fmt, time::Duration};
 
 use tower_ready_core::Instant;
 
-pub use self::memory::{HotKey, MemoryStore, Overflow};
 pub(crate) use self::table::Table;
+pub use self::{
+    either::{Either, EitherTrip},
+    memory::{HotKey, MemoryStore, Overflow},
+};
 use crate::{Level, Quota, hash::KeyHash, quota::Span};
 
 /// Keeps buckets and takes from them.
