@@ -38,17 +38,10 @@ pub(crate) fn cases(cases: &mut Cases) {
     cases
         .over("answer at once", "a no-op service", call(&get(), NoOp))
         .ours("a timeout", call(&get(), bare().layer(NoOp)))
-        .ours("a header", call(&asked, bare().layer(NoOp)))
-        .ours("a header, current", {
-            let current = builder().extension(false).task_local(true);
-            call(&asked, layer(current).layer(NoOp))
-        })
-        .ours("a header, extension", call(&asked, layer(builder()).layer(NoOp)))
         .ours("bodies, idle", {
             let all = builder().extension(false).http_bodies(true).idle(HOUR);
             call(&get(), layer(all).layer(NoOp))
         })
-        .ours("gRPC, to the trailers", call(&grpc(), bare().layer(NoOp)))
         .ours("a client", {
             let client = ClientDeadlines::builder().attempt(HOUR).build();
             call(&get(), client.expect("it is valid").layer().layer(NoOp))
@@ -57,16 +50,32 @@ pub(crate) fn cases(cases: &mut Cases) {
         .peer("tower-http Timeout", call(&get(), tower_http().layer(NoOp)));
 
     cases
+        .over("answer at once, by a header", "a no-op service", call(&asked, NoOp))
+        .ours("a timeout", call(&asked, bare().layer(NoOp)))
+        .ours("current", {
+            let current = builder().extension(false).task_local(true);
+            call(&asked, layer(current).layer(NoOp))
+        })
+        .ours("extension", call(&asked, layer(builder()).layer(NoOp)));
+
+    cases
+        .over("answer at once, gRPC", "a no-op service", call(&grpc(), NoOp))
+        .ours("to the trailers", call(&grpc(), bare().layer(NoOp)));
+
+    cases
         .over("answer after a wait", "a service that waits", waits(&get(), Waits))
         .ours("a timeout", waits(&get(), bare().layer(Waits)))
-        .ours("a header", waits(&asked, bare().layer(Waits)))
-        .ours("a header, extension", waits(&asked, layer(builder()).layer(Waits)))
         .peer("tower Timeout", waits(&get(), tower.layer(Waits)))
         .peer("tower-http Timeout", waits(&get(), tower_http().layer(Waits)));
 
+    cases
+        .over("answer after a wait, by a header", "a service that waits", waits(&asked, Waits))
+        .ours("a timeout", waits(&asked, bare().layer(Waits)))
+        .ours("extension", waits(&asked, layer(builder()).layer(Waits)));
+
     let spent = layer(builder().floor(HOUR / 2));
     cases
-        .over("too late", "a no-op service", call(&get(), NoOp))
+        .over("too late", "a no-op service", call(&asked, NoOp))
         .ours("spent on arrival", call(&asked, spent.layer(NoOp)));
 }
 

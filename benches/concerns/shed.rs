@@ -25,11 +25,13 @@ pub(crate) fn cases(cases: &mut Cases) {
     cases
         .over("admitted", "a no-op service", call(&get(), NoOp))
         .ours("a limit", call(&get(), fixed.layer().layer(NoOp)))
-        .ours("a limit, gRPC", call(&grpc(), fixed.layer().layer(NoOp)))
         .ours("queue, priority, exemption", call(&get(), all.layer().layer(NoOp)))
         .ours("an adaptive limit", call(&get(), adaptive.layer().layer(NoOp)))
         .peer("tower ConcurrencyLimit", call(&get(), peer.layer(NoOp)))
         .peer("tower LoadShed over it", call(&get(), both.layer(peer.layer(NoOp))));
+    cases
+        .over("admitted, gRPC", "a no-op service", call(&grpc(), NoOp))
+        .ours("a limit", call(&grpc(), fixed.layer().layer(NoOp)));
 
     let full = Bulkhead::builder().limit(1).build().expect("it is valid");
     // Its body is never read, so the slot is never given back.
@@ -37,8 +39,10 @@ pub(crate) fn cases(cases: &mut Cases) {
     let full_too = full.clone();
     cases
         .over("refused", "a no-op service", call(&get(), NoOp))
-        .ours("over HTTP", call(&get(), full.layer().layer(NoOp)))
-        .ours("over gRPC", call(&grpc(), full_too.layer().layer(NoOp)));
+        .ours("a problem", call(&get(), full.layer().layer(NoOp)));
+    cases
+        .over("refused, gRPC", "a no-op service", call(&grpc(), NoOp))
+        .ours("a problem", call(&grpc(), full_too.layer().layer(NoOp)));
 }
 
 /// A call that has a slot for good.

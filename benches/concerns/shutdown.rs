@@ -36,9 +36,11 @@ pub(crate) fn cases(cases: &mut Cases) {
     cases
         .over("in flight", "a no-op service", call(&http1(), NoOp))
         .ours("ready", call(&http1(), ready.layer().layer(NoOp)))
-        .ours("ready, gRPC", call(&grpc(), ready.layer().layer(NoOp)))
         .ours("with an exemption", call(&http1(), exempt.layer(NoOp)))
         .ours("with a description", call(&http1(), described.layer(NoOp)))
         .ours("draining", call(&http1(), leaving.layer().layer(NoOp)))
         .peer("tower-http InFlightRequests", call(&http1(), peer.layer(NoOp)));
+    cases
+        .over("in flight, gRPC", "a no-op service", call(&grpc(), NoOp))
+        .ours("ready", call(&grpc(), ready.layer().layer(NoOp)));
 }
