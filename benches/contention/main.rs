@@ -27,6 +27,7 @@ use std::{
 
 use failsafe::{Config, failure_policy};
 use recloser::Recloser;
+use tower_ready_auth::Lookup;
 use tower_ready_breaker::Breaker;
 use tower_ready_core::Instant;
 
@@ -91,6 +92,13 @@ fn auth() {
     let bytes = token.text;
     line("a new HS256 token", move || {
         black_box(verifier.verify(black_box(bytes.as_bytes()))).unwrap();
+    });
+    let (keys, key) = tokens::api_key();
+    line("an API key", move || {
+        let Lookup::Ready(found) = keys.verify(black_box(key.as_bytes()), None) else {
+            return;
+        };
+        black_box(found).unwrap();
     });
     let tokens: Vec<_> = tokens::es256(64);
     let verifier = tokens::verifier(&tokens[0]);

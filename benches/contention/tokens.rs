@@ -13,7 +13,7 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use serde_json::json;
-use tower_ready_auth::{Algorithm, JwtVerifier, Key};
+use tower_ready_auth::{Algorithm, ApiKeys, JwtVerifier, Key, MemoryKeys};
 
 pub(crate) const SECRET: [u8; 32] = [7; 32];
 
@@ -51,6 +51,15 @@ pub(crate) fn verifier(token: &Token) -> JwtVerifier {
         .keys(key.unwrap())
         .build()
         .unwrap()
+}
+
+/// A key, and the keys that it is one of.
+pub(crate) fn api_key() -> (ApiKeys, String) {
+    let store = MemoryKeys::new();
+    let keys = ApiKeys::builder("acme", "live").store(store.clone()).build().unwrap();
+    let (key, record) = keys.generate("alice").unwrap();
+    store.insert(record.scopes(["orders:read"])).unwrap();
+    (keys, key.as_str().to_owned())
 }
 
 fn token(alg: &str, subject: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
