@@ -5,6 +5,7 @@
 //! connection, and all of them count as one.
 
 mod auth;
+mod browsers;
 mod buckets;
 mod limits;
 mod observed;
@@ -16,7 +17,7 @@ use tower_ready_auth::{Auth, AuthLayer};
 use tower_ready_core::Route;
 use tower_ready_deadline::{DeadlineLayer, Deadlines, UploadLayer};
 use tower_ready_obs::{
-    Events, Metrics, MetricsLayer, OpenTelemetry, RouteTable, TraceLayer, Tracing,
+    Edge, Events, Metrics, MetricsLayer, OpenTelemetry, RouteTable, TraceLayer, Tracing,
 };
 use tower_ready_problem::{DrainLayer, ProblemLayer, Problems};
 use tower_ready_ratelimit::{RateLimitLayer, RateLimiter};
@@ -27,7 +28,10 @@ use tower_ready_shutdown::{
 };
 
 pub(crate) use self::auth::DevCredentials;
-use self::buckets::{Buckets, Shared};
+use self::{
+    browsers::{Cors, SecurityHeaders},
+    buckets::{Buckets, Shared},
+};
 use crate::{
     access,
     flags::{Refusal, StackFlags},
@@ -55,6 +59,8 @@ const LASTING: [&str; 6] = [
 /// The policies of all layers.
 #[derive(Clone, Debug)]
 pub(crate) struct Stack {
+    edge: Edge,
+    cors: Cors,
     health: Health,
     lifecycle: Lifecycle,
     routes: RouteTable,
@@ -85,8 +91,10 @@ pub(crate) type Layers = (
     RateLimitLayer<Buckets>,
 );
 
-/// The layers of an HTTP service: gRPC has a limit of its own for each message.
-pub(crate) type HttpLayers = (ScrapeLayer, Layers, UploadLayer, RequestBodyLimitLayer);
+/// The layers of an HTTP service: no browser speaks gRPC, which has a limit of its own for each
+/// message.
+pub(crate) type HttpLayers =
+    (SecurityHeaders, ScrapeLayer, Cors, Layers, UploadLayer, RequestBodyLimitLayer);
 
 impl Stack {
     /// Makes every policy, and checks what it was told. What it was not told about callers, it makes
@@ -147,6 +155,8 @@ impl Stack {
         let (auth, dev) = auth::auth(&flags.auth, client, events.clone())?;
         let lifecycle = lifecycle.clone();
         let stack = Self {
+            edge: flags.edge,
+            cors: browsers::cors(&flags.cors),
             health,
             lifecycle,
             routes,
@@ -202,8 +212,12 @@ impl Stack {
     /// The layers of an HTTP service.
     pub(crate) fn http_layers(&self) -> HttpLayers {
         (
+            // Outside of all that answers.
+            browsers::security_headers(),
             // A scrape is no request of a user: nothing counts it.
             ScrapeLayer::new(self.is_scraped_here.then(|| self.metrics.scrape_service())),
+            // Nor is a preflight. Outside of all errors: a page that may read us may read those too.
+            self.cors.clone(),
             self.layers(),
             // An upload may take its time as long as it moves; one that stalls would keep its slot.
             self.deadlines.uploads(),
@@ -216,6 +230,16 @@ impl Stack {
     pub(crate) fn scraped_elsewhere(mut self, elsewhere: bool) -> Self {
         self.is_scraped_here = !elsewhere;
         self
+    }
+
+    /// Who calls, for what is served beside the routes.
+    pub(crate) const fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// Whether callers are believed about ids.
+    pub(crate) const fn edge(&self) -> Edge {
+        self.edge
     }
 
     /// How this instance is.

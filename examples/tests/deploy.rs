@@ -1,8 +1,6 @@
 //! The files of `deploy/` fit one another, and the presets of the shutdown crate.
 
-#![cfg(unix)]
-
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use tower_ready_shutdown::Timings;
 
@@ -74,21 +72,4 @@ fn an_idle_connection_is_closed_by_the_balancer_first() {
     // The servers close after 75 s.
     let server = Duration::from_secs(75);
     assert!(seconds(&read("nginx/nginx.conf"), "keepalive_timeout ") < server);
-}
-
-/// Runs a checker where it is installed.
-fn check(program: &str, args: &[&str], file: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(file);
-    let path = path.canonicalize().unwrap();
-    let Ok(output) = Command::new(program).args(args).arg(&path).output() else {
-        return;
-    };
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program}: {said}");
-}
-
-#[test]
-fn the_checkers_of_the_balancers_are_content() {
-    check("nginx", &["-t", "-c"], "nginx/nginx.conf");
-    check("haproxy", &["-c", "-f"], "haproxy/haproxy.cfg");
 }

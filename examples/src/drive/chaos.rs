@@ -1,4 +1,12 @@
-use std::{env, io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    env,
+    hash::{BuildHasher, RandomState},
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use axum::{Router, routing::get};
 use tokio::{
@@ -34,13 +42,14 @@ async fn run() -> Result<(), Failure> {
     println!("two instances, one Redis, one upstream; {time:.0?} for each scene\n");
     let redis_at = free()?;
     let mut redis = redis(redis_at)?;
-    let (upstream_at, mut upstream) = upstream(None).await?;
+    let upstream_at = free()?;
+    let mut upstream = upstream(upstream_at).await?;
 
     let redis_url = format!("redis://{redis_at}/");
     let upstream_url = format!("http://{upstream_at}");
     let flags = [
         &["--listen", "127.0.0.1:0", "--lame-duck", "0s", "--redis", &redis_url][..],
-        &["--upstream", &upstream_url, "--breaker-open", "200ms"],
+        &["--upstream", &upstream_url, "--breaker-open", "200ms", "--upstream-timeout", "5s"],
         &["--quota", "1000000/1s", "--ip-quota", "1000000/1s"],
     ]
     .concat();
@@ -72,7 +81,7 @@ async fn run() -> Result<(), Failure> {
     let seen = scene("the upstream is killed", &both, time).await;
     judge("orders without the upstream", seen.orders.count(Some(200)) == seen.orders.total());
     judge("a dead upstream is told", seen.upstream.count(None) == 0);
-    let (_, upstream) = self::upstream(Some(upstream_at)).await?;
+    let upstream = self::upstream(upstream_at).await?;
     sleep(Duration::from_millis(1_500)).await;
     let seen = scene("the upstream is back", &both, time).await;
     judge("the upstream is used again", seen.upstream.count(Some(200)) > 0);
@@ -132,19 +141,22 @@ fn redis(at: SocketAddr) -> Result<Process, Failure> {
     Process::start(&PathBuf::from(server), &args)
 }
 
-/// A port that nobody has now.
+/// A port that nobody has now, of those that no system gives to outgoing connections: whoever comes
+/// back to it later finds it free.
 fn free() -> io::Result<SocketAddr> {
-    std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()
+    let chance = RandomState::new().hash_one(std::process::id()) as u16;
+    let ports = (0..50).map(|n| 20_000 + chance.wrapping_add(n * 211) % 12_000);
+    let at = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut free = at.filter_map(|at| std::net::TcpListener::bind(at).ok());
+    free.next().ok_or(io::ErrorKind::AddrInUse)?.local_addr()
 }
 
-async fn upstream(at: Option<SocketAddr>) -> Result<(SocketAddr, JoinHandle<()>), Failure> {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener: TcpListener = crate::listen::listen(at.unwrap_or(any))?;
-    let address = listener.local_addr()?;
+async fn upstream(at: SocketAddr) -> Result<JoinHandle<()>, Failure> {
+    let listener: TcpListener = crate::listen::listen(at)?;
     let router = Router::new().route("/hello", get(async || "hello"));
     // A handler task of axum's outlives the server, but has nothing to do by then.
     let serving = tokio::spawn(async move {
         let _ = axum::serve(listener, router).await;
     });
-    Ok((address, serving))
+    Ok(serving)
 }

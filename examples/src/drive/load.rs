@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{env, net::SocketAddr, process::ExitCode, time::Duration};
 
 use axum::{Json, Router, extract::Path, routing::get};
 use tokio::{task::JoinSet, time::Instant};
@@ -13,9 +13,15 @@ const CROWD: usize = 256;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// Says that this process is to be the bare server: one of its own, as the others are.
+const BARE: &str = "--bare-server";
+
 /// The binary `load`.
 pub async fn main() -> ExitCode {
-    ended(run().await)
+    match env::args().nth(1) {
+        Some(arg) if arg == BARE => ended(bare().await),
+        _ => ended(run().await),
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "a command speaks to a terminal")]
@@ -24,8 +30,9 @@ async fn run() -> Result<(), Failure> {
     println!("GET /orders/7 for {time:.0?} each, clients and servers on this machine\n");
     println!("{:44} {:>9} {:>8} {:>8} {:>8}", "", "answers/s", "p50", "p99", "p99.9");
 
-    let bare = bare().await?;
-    let mut seen = crowd(bare, "", CLIENTS, time, None).await;
+    let mut bare = Server::start("load", &[BARE]).await?;
+    let mut seen = crowd(bare.address, "", CLIENTS, time, None).await;
+    bare.kill()?;
     row(&format!("bare axum, {CLIENTS} clients"), &mut seen, time);
     let without = seen.count(Some(200));
 
@@ -82,14 +89,14 @@ fn row(what: &str, seen: &mut Tally, time: Duration) {
     println!("{what:44} {rate:>9.0} {p50:>8.1?} {p99:>8.1?} {p999:>8.1?}");
 }
 
-/// The same answer from a router without a layer, in this process.
-async fn bare() -> Result<SocketAddr, Failure> {
+/// The same answer from a router without a layer.
+#[allow(clippy::print_stdout, reason = "whoever starts it reads where it is")]
+async fn bare() -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+    println!("listening on http://{}\ntry", listener.local_addr()?);
     let order = async |Path(id): Path<u64>| {
         Json(serde_json::json!({"id": id, "by": "dev", "request_id": "0"}))
     };
     let router = Router::new().route("/orders/{id}", get(order));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(address)
+    Ok(axum::serve(listener, router).await?)
 }

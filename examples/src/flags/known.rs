@@ -74,6 +74,13 @@ pub(super) const LIMIT_MODE: Flag = Flag {
     meaning: "with --redis: asks it about every request, or holds units of busy callers",
 };
 
+pub(super) const REDIS_TIMEOUT: Flag = Flag {
+    name: "redis-timeout",
+    value: "DURATION",
+    default: Some("100ms"),
+    meaning: "with --redis: how long a request waits for it, up to 10s",
+};
+
 pub(super) const ON_STORE_ERROR: Flag = Flag {
     name: "on-store-error",
     value: "share|allow|deny",
@@ -149,6 +156,20 @@ pub(super) const MAX_IN_FLIGHT: Flag = Flag {
     value: "N",
     default: Some("512"),
     meaning: "how many requests are served at a time, to the ends of their bodies",
+};
+
+pub(super) const CORS_ORIGINS: Flag = Flag {
+    name: "cors-origins",
+    value: "ORIGIN[,ORIGIN…]|*",
+    default: None,
+    meaning: "whose pages a browser lets read the answers; without it nobody else's",
+};
+
+pub(super) const CORS_CREDENTIALS: Flag = Flag {
+    name: "cors-credentials",
+    value: "yes|no",
+    default: Some("no"),
+    meaning: "whether such pages come with cookies; never with *",
 };
 
 pub(super) const EDGE: Flag = Flag {

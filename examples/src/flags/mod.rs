@@ -20,7 +20,7 @@ pub(crate) use self::{
     duration::duration,
     refusal::Refusal,
     source::{Flag, Source},
-    stack::{AuthFlags, LimitFlags, StackFlags, TrustHeader, UpstreamFlags},
+    stack::{AuthFlags, CorsFlags, LimitFlags, Origins, StackFlags, TrustHeader, UpstreamFlags},
 };
 use crate::telemetry::Format;
 

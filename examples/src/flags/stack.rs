@@ -1,6 +1,6 @@
 use std::{path::PathBuf, time::Duration};
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use tower_ready_obs::Edge;
 use tower_ready_ratelimit::{OnStoreError, Quota};
 
@@ -12,6 +12,7 @@ pub(crate) struct StackFlags {
     pub(crate) auth: AuthFlags,
     pub(crate) limits: LimitFlags,
     pub(crate) upstream: UpstreamFlags,
+    pub(crate) cors: CorsFlags,
     pub(crate) edge: Edge,
     pub(crate) timeout: Duration,
     pub(crate) max_in_flight: usize,
@@ -37,6 +38,7 @@ pub(crate) struct LimitFlags {
     pub(crate) trust_header: TrustHeader,
     /// All that follows says something only with this.
     pub(crate) redis: Option<String>,
+    pub(crate) redis_timeout: Duration,
     pub(crate) leased: bool,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) instances: Option<u64>,
@@ -48,6 +50,21 @@ pub(crate) struct UpstreamFlags {
     pub(crate) base: Option<Uri>,
     pub(crate) timeout: Duration,
     pub(crate) breaker_open: Duration,
+}
+
+/// Whose pages a browser lets in, beside our own.
+#[derive(Clone, Debug)]
+pub(crate) struct CorsFlags {
+    pub(crate) origins: Option<Origins>,
+    /// Whether they come with cookies and client certificates.
+    pub(crate) credentials: bool,
+}
+
+/// Where pages come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origins {
+    Any,
+    These(Vec<HeaderValue>),
 }
 
 /// The only header that a trusted proxy is believed in.
@@ -76,6 +93,7 @@ impl StackFlags {
                     .unwrap_or_default(),
                 trust_header: source.take(&known::TRUST_HEADER, value::header)?,
                 redis: source.take_optional(&known::REDIS, value::redis)?,
+                redis_timeout: source.take(&known::REDIS_TIMEOUT, value::redis_timeout)?,
                 leased: source.take(&known::LIMIT_MODE, value::leased)?,
                 on_store_error: source.take(&known::ON_STORE_ERROR, value::on_store_error)?,
                 instances: source.take_optional(&known::INSTANCES, value::instances)?,
@@ -85,9 +103,23 @@ impl StackFlags {
                 timeout: source.take(&known::UPSTREAM_TIMEOUT, value::period)?,
                 breaker_open: source.take(&known::BREAKER_OPEN, value::period)?,
             },
+            cors: CorsFlags::take(source)?,
             edge: source.take(&known::EDGE, value::edge)?,
             timeout: source.take(&known::TIMEOUT, value::period)?,
             max_in_flight: source.take(&known::MAX_IN_FLIGHT, value::count)?,
         })
+    }
+}
+
+impl CorsFlags {
+    fn take(source: &mut Source) -> Result<Self, Refusal> {
+        let origins = source.take_optional(&known::CORS_ORIGINS, value::origins)?;
+        let credentials = source.take(&known::CORS_CREDENTIALS, value::yes)?;
+        if credentials && origins == Some(Origins::Any) {
+            let reason = "is * with --cors-credentials yes: any page could act for whoever opens \
+                          it: name the origins";
+            return Err(Refusal::new("--cors-origins", reason));
+        }
+        Ok(Self { origins, credentials })
     }
 }

@@ -2,11 +2,15 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use tower_ready_obs::Edge;
 use tower_ready_ratelimit::{OnStoreError, key::Cidr};
 
-use super::{duration::duration, quota::count_in_period, stack::TrustHeader};
+use super::{
+    duration::duration,
+    quota::count_in_period,
+    stack::{Origins, TrustHeader},
+};
 use crate::telemetry::Format;
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
@@ -82,6 +86,33 @@ pub(super) fn header(text: &str) -> Result<TrustHeader, String> {
     }
 }
 
+/// Origins as browsers write them (RFC 6454 §6.1): a scheme, a host and perhaps a port.
+pub(super) fn origins(text: &str) -> Result<Origins, String> {
+    let origin = |text: &str| {
+        let uri = text.parse::<Uri>().ok()?;
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
+        // Compared by their letters, so what has more to it would never be met.
+        let is_bare = text == format!("{scheme}://{authority}") && !authority.contains('@');
+        let value = HeaderValue::from_str(&text.to_ascii_lowercase()).ok()?;
+        (is_bare && ["http", "https"].contains(&scheme)).then_some(value)
+    };
+    if text == "*" {
+        return Ok(Origins::Any);
+    }
+    let origins: Option<Vec<_>> = text.split(',').map(|text| origin(text.trim())).collect();
+    origins.map(Origins::These).ok_or_else(|| {
+        format!("{text:?} is no list of origins: write * or one such as https://shop.example")
+    })
+}
+
+pub(super) fn yes(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(format!("{text:?} is no answer: write yes or no")),
+    }
+}
+
 /// The client of this example speaks plain HTTP: what is called is in the same network.
 pub(super) fn base(text: &str) -> Result<Uri, String> {
     let uri = text.parse::<Uri>().ok().filter(|uri| {
@@ -96,6 +127,14 @@ pub(super) fn redis(text: &str) -> Result<String, String> {
         Some(rest) if !rest.is_empty() => Ok(text.to_owned()),
         _ => Err("is no URL of a Redis: write one such as redis://127.0.0.1:6379/".to_owned()),
     }
+}
+
+/// Whoever waits for longer has given up.
+pub(super) fn redis_timeout(text: &str) -> Result<Duration, String> {
+    let (least, most) = (Duration::from_millis(1), Duration::from_secs(10));
+    duration(text)
+        .filter(|time| (least..=most).contains(time))
+        .ok_or_else(|| format!("{text:?} is no time from 1ms to 10s: write one such as 100ms"))
 }
 
 pub(super) fn leased(text: &str) -> Result<bool, String> {

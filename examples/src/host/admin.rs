@@ -1,5 +1,7 @@
 //! The second socket, for operators.
 
+use std::net::SocketAddr;
+
 use axum::{
     Router,
     extract::State,
@@ -9,11 +11,14 @@ use http::StatusCode;
 use tokio::net::TcpListener;
 use tower_ready_shutdown::health::Detail;
 
+use super::profile;
 use crate::{http::App, stack::Stack};
 
 /// Serves the admin routes until the process ends, so that it can be watched to the last.
 pub(super) async fn serve(listener: TcpListener, stack: Stack, app: App) {
-    if let Err(error) = axum::serve(listener, router(&stack, app)).await {
+    // Whoever guesses at a token is told apart by where they come from.
+    let service = router(&stack, app).into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, service).await {
         tracing::error!(%error, "the admin socket failed");
     }
 }
@@ -30,6 +35,8 @@ fn router(stack: &Stack, app: App) -> Router {
         .route("/problems", pages.clone())
         .route("/problems/{name}", pages)
         .route("/drain", post(drain))
+        // It costs what it measures, and says how we are built: not for whoever reaches the socket.
+        .merge(profile::router(stack.auth()))
         .layer(app.problems.layer())
         .with_state(app)
 }

@@ -2,7 +2,9 @@
 
 mod admin;
 mod axum;
+mod health_id;
 mod hyper;
+mod profile;
 mod router;
 mod scrape;
 mod start;

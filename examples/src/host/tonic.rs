@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode};
 use tokio::net::TcpListener;
 use tonic::transport::Server;
 
-use super::start;
+use super::{health_id::HealthIdLayer, start};
 use crate::{
     access,
     grpc::GrpcOrders,
@@ -36,7 +36,7 @@ async fn try_serve(listener: TcpListener, stack: &Stack, app: App) -> Result<(),
     let router = Server::builder()
         // What a method asks of its caller is said by its path, right outside of the methods. Health
         // is answered by the outermost layer of the stack.
-        .layer((stack.layers(), access::methods()?.layer()))
+        .layer((HealthIdLayer(stack.edge()), stack.layers(), access::methods()?.layer()))
         .add_service(OrdersServer::new(GrpcOrders(app)))
         // Clients ask for either version.
         .add_service(descriptors().build_v1()?)

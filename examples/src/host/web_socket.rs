@@ -1,21 +1,17 @@
-use std::{pin::pin, time::Duration};
+use std::pin::pin;
 
 use axum::{
     extract::{
         State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, WebSocket, close_code},
+        ws::{Message, WebSocket},
     },
     response::Response,
 };
-use tokio::time::timeout;
-use tower_ready_shutdown::Lifecycle;
+use tower_ready_shutdown::{Lifecycle, streams::say_goodbye};
 
 use crate::http::App;
 
 const MAX_MESSAGE: usize = 1024 * 1024;
-
-/// How long a client may take to answer our Close.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// `GET /ws`: says back what it hears, until either side leaves.
 pub(super) async fn web_socket(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
@@ -40,16 +36,4 @@ async fn echo(mut socket: WebSocket, lifecycle: &Lifecycle) {
             return;
         }
     }
-}
-
-/// RFC 6455 §7.4.1: 1001 says that the server goes, so that the client connects to another.
-async fn say_goodbye(mut socket: WebSocket) {
-    let close = CloseFrame { code: close_code::AWAY, reason: "the server leaves".into() };
-    // To a client that does not answer there is nothing more to say.
-    let _ = timeout(GOODBYE, async {
-        socket.send(Message::Close(Some(close))).await?;
-        while socket.recv().await.is_some_and(|message| message.is_ok()) {}
-        Ok::<_, axum::Error>(())
-    })
-    .await;
 }

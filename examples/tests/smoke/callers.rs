@@ -1,7 +1,14 @@
 //! Who calls, and what they may.
 
-use std::{fs, path::PathBuf, process, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    process,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use axum::{Router, routing::get as on_get};
 use http::Method;
 use tonic::{Code, transport::Channel};
 use tower_ready_examples::proto::{GetRequest, orders_client::OrdersClient};
@@ -112,7 +119,9 @@ async fn keys_rotate_and_credentials_are_revoked_without_a_restart() {
     let records = Scratch::new("records.json", &format!("[{record}]"));
     let revoked = Scratch::new("revoked.txt", "# nothing yet\n");
     let files = ["--jwks", set.path(), "--api-keys", records.path(), "--revocations"];
-    let server = Server::start("axum", &[&files[..], &[revoked.path()]].concat());
+    // We ask until it is so, and are not taken for one who guesses.
+    let patient = ["--auth-failures", "1000000/1s"];
+    let server = Server::start("axum", &[&files[..], &[revoked.path()], &patient].concat());
     assert_eq!((&*server.token, &*server.api_key), ("", ""));
 
     let status = async |token: &str| order_7(server.address, token).await.status.as_u16();
@@ -146,6 +155,39 @@ async fn keys_rotate_and_credentials_are_revoked_without_a_restart() {
     fs::write(&revoked.0, "").unwrap();
     within(becomes(&third, 200)).await;
     server.stop();
+}
+
+#[tokio::test]
+async fn keys_behind_a_url_rotate_without_a_restart() {
+    use tower_ready_testing::keys::{KeyPair, P256, P256_NEXT, jwks};
+
+    let set = Arc::new(Mutex::new(jwks(&[P256])));
+    let issuer = set.clone();
+    let router = Router::new().route("/keys", on_get(async move || issuer.lock().unwrap().clone()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let (old, next) = (key("old-url.pem", P256), key("next-url.pem", P256_NEXT));
+    let sign = |key: &Scratch, pair: KeyPair| {
+        mint(&["--key", key.path(), "--kid", pair.kid, "--scope", "orders:read"])
+    };
+    for host in HTTP_HOSTS {
+        set.lock().unwrap().clone_from(&jwks(&[P256]));
+        let flags = ["--jwks", &url, "--auth-failures", "1000000/1s"];
+        let server = Server::start(host, &flags);
+        let becomes = async |token: &str, expected: u16| {
+            while order_7(server.address, token).await.status != expected {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        within(becomes(&sign(&old, P256), 200)).await;
+        // A token by a key that nobody knows is a reason to ask again.
+        set.lock().unwrap().clone_from(&jwks(&[P256_NEXT]));
+        within(becomes(&sign(&next, P256_NEXT), 200)).await;
+        within(becomes(&sign(&old, P256), 401)).await;
+        server.stop();
+    }
 }
 
 #[tokio::test]

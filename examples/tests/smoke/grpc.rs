@@ -149,10 +149,18 @@ async fn health_and_reflection_know_the_service() {
         let service = service.to_owned();
         let answer = within(health.check(HealthCheckRequest { service })).await.unwrap();
         assert_eq!(answer.get_ref().status, 1);
+        assert_eq!(answer.metadata().get("x-request-id").unwrap().len(), 36);
     }
+    let mut named = Request::new(HealthCheckRequest::default());
+    named.metadata_mut().insert("x-request-id", "smoke-4".parse().unwrap());
+    let answer = within(health.check(named)).await.unwrap();
+    assert_eq!(answer.metadata().get("x-request-id").unwrap(), "smoke-4");
+    let watch = within(health.watch(HealthCheckRequest::default())).await.unwrap();
+    assert_eq!(watch.metadata().get("x-request-id").unwrap().len(), 36);
     let service = "nobody".to_owned();
     let unknown = within(health.check(HealthCheckRequest { service })).await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound);
+    assert_eq!(request_id(&unknown).len(), 36);
 
     let mut reflection = ServerReflectionClient::new(channel(&server).await);
     let asked = ServerReflectionRequest {
