@@ -1,5 +1,6 @@
 use std::thread;
 
+use bytes::Bytes;
 use http::Response;
 
 use super::End;
@@ -23,6 +24,11 @@ pub trait Guard {
     /// This many bytes of the body have passed.
     fn data(&mut self, bytes: usize) {
         let _ = bytes;
+    }
+
+    /// These bytes of the body have passed: for guards that look into them.
+    fn chunk(&mut self, data: &Bytes) {
+        self.data(data.len());
     }
 
     /// The exchange is over.
