@@ -44,10 +44,11 @@ impl Auth {
     }
 
     /// Notes that credentials were bad, and says for how long the caller is locked from now on.
-    pub(crate) fn note_failure(&self, head: &Head<'_>, source: Option<IpAddr>) -> Option<Duration> {
+    pub(crate) fn note_failure(&self, head: &Head<'_>) -> Option<Duration> {
         let it = &*self.0;
         let throttle = it.throttle.as_ref()?;
-        throttle.failed(it.attempt(source?, it.credentials(head)), Instant::now())
+        let source = it.source(head)?;
+        throttle.failed(it.attempt(source, it.credentials(head)), Instant::now())
     }
 }
 

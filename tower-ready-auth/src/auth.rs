@@ -1,12 +1,12 @@
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
-use tower_ready_core::{Head, RequestId};
+use tower_ready_core::Head;
 use tower_ready_problem::Problem;
 
 use crate::{
-    ApiKeys, AuthBuilder, AuthLayer, ClientCertificate, Dpop, Event, EventKind, JwtVerifier,
-    Lookup, OnAuth, Principal, Reason, Revocation, TokenError,
+    ApiKeys, AuthBuilder, AuthLayer, ClientCertificate, Dpop, JwtVerifier, Lookup, OnAuth,
+    Principal, Reason, Revocation, TokenError,
     binding::{DPOP_NONCE, Shown},
     credentials::Credentials,
     forward::Forward,
@@ -102,30 +102,10 @@ impl Auth {
         match result {
             Ok(principal) => {
                 self.note_success(head);
-                #[cfg(feature = "tracing")]
-                let is_logged =
-                    tracing::enabled!(target: "tower_ready_auth::audit", tracing::Level::DEBUG);
-                #[cfg(not(feature = "tracing"))]
-                let is_logged = false;
-                if is_logged || self.0.observer.is_some() {
-                    self.tell_of(head, &principal);
-                }
+                self.tell_admitted(head, &principal);
                 Ok(principal)
             }
             Err(error) => Err(self.refuse(head, &error, None)),
-        }
-    }
-
-    #[cold]
-    fn tell_of(&self, head: &Head<'_>, principal: &Principal) {
-        let id = RequestId::of(head.headers());
-        let mut event = Event::new(EventKind::Admitted, head, id.as_ref());
-        event.principal = Some(principal);
-        event.source = self.0.source(head);
-        #[cfg(feature = "tracing")]
-        event.log();
-        if let Some(observer) = &self.0.observer {
-            observer.on_event(&event);
         }
     }
 
@@ -177,26 +157,8 @@ impl Auth {
     fn refuse(&self, head: &Head<'_>, error: &TokenError, wait: Option<Duration>) -> Problem {
         let it = &*self.0;
         let reason = error.reason();
-        let source = it.source(head);
-        let lock = reason.is_attack().then(|| self.note_failure(head, source)).flatten();
-        let kind = match reason {
-            Reason::Revoked => EventKind::Revoked,
-            Reason::KeysUnavailable | Reason::StoreUnavailable => EventKind::Unavailable,
-            _ if lock.is_some() => EventKind::Locked,
-            _ => EventKind::Refused,
-        };
-        let id = RequestId::of(head.headers());
-        let mut event = Event::new(kind, head, id.as_ref());
-        event.reason = Some(reason);
-        event.claim = error.claim_name();
-        event.principal = error.principal();
-        event.source = source;
-        event.locked_for = lock.or(wait);
-        #[cfg(feature = "tracing")]
-        event.log();
-        if let Some(observer) = &it.observer {
-            observer.on_event(&event);
-        }
+        let lock = reason.is_attack().then(|| self.note_failure(head)).flatten();
+        self.tell_refused(head, error, lock, wait);
         let retry = wait.or_else(|| {
             let is_ours = reason.status().is_server_error();
             is_ours.then_some(Duration::from_secs(1))

@@ -64,6 +64,7 @@
 //! | no credentials, or of another scheme | 401 | without an error | `UNAUTHENTICATED` |
 //! | bad credentials, whatever is wrong with them | 401 | `invalid_token` | `UNAUTHENTICATED` |
 //! | a proof of possession that is not of this request | 401 | `DPoP`, `invalid_dpop_proof` | `UNAUTHENTICATED` |
+//! | a proof without a nonce of this service, where it asks for one | 401, `DPoP-Nonce` | `DPoP`, `use_dpop_nonce` | `UNAUTHENTICATED` |
 //! | two credentials | 400 | `invalid_request` | `INVALID_ARGUMENT` |
 //! | a scope is missing | 403 | `insufficient_scope`, with the scope | `PERMISSION_DENIED` |
 //! | a policy says no | 403 | | `PERMISSION_DENIED` |
@@ -141,6 +142,7 @@
 
 mod api_key;
 mod attempt;
+mod audit;
 mod auth;
 mod auth_builder;
 mod binding;
@@ -211,6 +213,6 @@ pub use self::{
     jwt::{KeyUrl, KeyUrlBuilder},
 };
 
-#[cfg(all(doctest, feature = "jwks-http"))]
+#[cfg(all(doctest, feature = "axum", feature = "jwks-http", feature = "tonic"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

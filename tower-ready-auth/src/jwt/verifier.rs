@@ -84,14 +84,19 @@ impl JwtVerifier {
     ///
     /// The first rule that the token breaks.
     pub fn verify(&self, token: &[u8]) -> Result<Principal, TokenError> {
-        let snapshot = self.0.source.load();
-        self.0.verify(&snapshot, token)
+        let compact = Compact::split(token, self.0.max_len)?;
+        self.0.verify(&self.0.source.load(), token, &compact)
     }
 
     /// The same, after new keys have been fetched if the token needs them.
     pub(crate) fn verify_or_fetch(&self, token: &[u8]) -> Lookup<Result<Principal, TokenError>> {
+        // Shape first: for what is no token at all, nobody looks at keys, clocks and digests.
+        let compact = match Compact::split(token, self.0.max_len) {
+            Ok(compact) => compact,
+            Err(error) => return Lookup::Ready(Err(error)),
+        };
         let snapshot = self.0.source.load();
-        let result = self.0.verify(&snapshot, token);
+        let result = self.0.verify(&snapshot, token, &compact);
         #[cfg(feature = "jwks-http")]
         if let (Err(error), Some(url)) = (&result, self.0.source.url())
             && matches!(
@@ -134,21 +139,20 @@ impl Inner {
         &self,
         snapshot: &Guard<Option<Arc<Snapshot>>>,
         token: &[u8],
+        compact: &Compact<'_>,
     ) -> Result<Principal, TokenError> {
-        // Shape first: what is no token at all costs no digest and no look at the clock.
-        let compact = Compact::split(token, self.max_len)?;
         let snapshot = snapshot.as_deref().ok_or(Reason::KeysUnavailable)?;
         let now = self.clock.now();
         let cache = self.cache.as_ref().filter(|_| !snapshot.keys.is_all_secret());
         let Some(cache) = cache else {
-            return Ok(self.check(snapshot, &compact, now)?.principal);
+            return Ok(self.check(snapshot, compact, now)?.principal);
         };
         let key = Cache::key(token);
         if let Some(checked) = cache.get(&key, snapshot.generation, now) {
             self.rules.check_times(&checked.window, now)?;
             return Ok(checked.principal);
         }
-        let checked = self.check(snapshot, &compact, now)?;
+        let checked = self.check(snapshot, compact, now)?;
         let principal = checked.principal.clone();
         cache.insert(key, checked);
         Ok(principal)

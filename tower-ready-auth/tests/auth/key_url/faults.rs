@@ -33,6 +33,26 @@ async fn a_flood_of_unknown_ids_makes_one_fetch() {
     assert_eq!(server.hits(), 2);
 }
 
+/// A server that hangs must not hang those whose keys are there.
+#[tokio::test]
+async fn who_waits_for_a_key_keeps_nobody_else_waiting() {
+    let server = Keys::serve(set_of(&[(&EC, "a")])).await;
+    let keys = server.builder().timeout(Duration::from_secs(60)).build().unwrap();
+    keys.ready().await;
+    let verifier = verifier(&keys);
+    server.set(Answer::Never);
+    let (same, unknown) = (verifier.clone(), token(&RSA, "unknown"));
+    let stranger = tokio::spawn(async move { status(&same, &unknown).await });
+    while server.hits() < 2 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..50 {
+        assert_eq!(status(&verifier, &token(&EC, "a")).await, 200);
+    }
+    assert!(!stranger.is_finished());
+    stranger.abort();
+}
+
 #[tokio::test]
 async fn the_last_good_set_outlives_each_kind_of_failure() {
     let server = Keys::serve(set_of(&[(&EC, "a")])).await;
