@@ -75,6 +75,14 @@ impl RateLimiter {
     pub fn hottest(&self, count: usize) -> Vec<HotKey> {
         self.0.store.hottest(Instant::now(), count)
     }
+
+    /// How many keys the store has to remember, over all policies: those whose buckets are not full.
+    ///
+    /// This walks the whole table, a bucket at a time: some milliseconds for a million keys.
+    #[must_use]
+    pub fn keys_in_use(&self) -> usize {
+        self.0.store.in_use(Instant::now())
+    }
 }
 
 impl<St: Store> RateLimiter<St> {

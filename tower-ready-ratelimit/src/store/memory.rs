@@ -128,6 +128,16 @@ impl MemoryStore {
         });
     }
 
+    /// How many buckets are not full at this time: the keys that the table has to remember.
+    ///
+    /// This walks the whole table, a bucket at a time: some milliseconds for a million keys.
+    #[must_use]
+    pub fn in_use(&self, now: Instant) -> usize {
+        let mut count = 0;
+        self.table.each(now.as_nanos(), |_, _| count += 1);
+        count
+    }
+
     /// The `count` buckets that are furthest from full, the furthest first.
     ///
     /// This walks the whole table, a bucket at a time: some milliseconds for a million keys.

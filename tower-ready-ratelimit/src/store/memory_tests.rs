@@ -246,6 +246,20 @@ fn the_hottest_keys_are_those_furthest_from_full() {
 }
 
 #[test]
+fn keys_are_in_use_until_their_buckets_are_full() {
+    let store = MemoryStore::new(1_000).unwrap();
+    let quota = Quota::per_hour(100);
+    for number in 1..=50u64 {
+        assert!(store.check(at(0), &demand(number, &quota, number)).is_ok());
+    }
+    assert_eq!(store.in_use(at(0)), 50);
+    // One unit comes back each 36 seconds.
+    let after = |seconds: u64| store.in_use(at(seconds * 1_000_000_000));
+    assert_eq!(after(20 * 36 + 1), 30);
+    assert_eq!(after(50 * 36 + 1), 0);
+}
+
+#[test]
 fn a_store_for_nobody_and_a_set_too_large_are_refused() {
     assert!(MemoryStore::new(0).unwrap_err().to_string().contains("room for no keys"));
     let store = MemoryStore::new(1).unwrap();
