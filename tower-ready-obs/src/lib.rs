@@ -35,8 +35,8 @@
 //! 2. Names and labels are those of OpenTelemetry's conventions. There is no counter of requests: it is
 //!    the `_count` of the durations.
 //! 3. A call of gRPC or gRPC-Web is counted under `rpc_…` alone. Its status is that of its trailers or
-//!    of its head; of gRPC-Web, whose trailers are in the body, that of the head alone. Connect counts as
-//!    the HTTP that it is.
+//!    of its head; those of gRPC-Web are at the end of the body, and found there. Connect counts as the
+//!    HTTP that it is.
 //! 4. `error_type` comes from a closed set: the status or code where it is an error of this side,
 //!    `cancelled`, `panic`, `body`, `timeout`, kinds of I/O errors, or `_OTHER`. The text of an error is
 //!    never part of a label.
@@ -66,9 +66,14 @@
 //! | `tower_ready_problems_total` | `problem_type`, `http_route` or `rpc_method` |
 //! | `tower_ready_panics_total` | `http_route` or `rpc_method` |
 //! | `tower_ready_series_dropped_total` | – |
+//! | `tower_ready_upgraded_connections`, as far as they are [counted](Metrics::upgraded) | – |
 //! | `tower_ready_build_info` | `name`, `version` |
 //! | `process_…`, `tokio_…` | – |
 //! | `tower_ready_auth_events_total`, `…_ratelimit_…`, `…_breaker_…`, `…_shed_…`, `…_deadline_…`, `…_shutdown_…` | `event`, and what it is about |
+//! | `tower_ready_breaker_state`, `tower_ready_breaker_rejected_total`, `tower_ready_breaker_dropped_total` | `breaker`, of the first `state` too |
+//! | `tower_ready_shed_in_flight`, `…_queued`, `…_limit` | `bulkhead` |
+//! | `tower_ready_ratelimit_keys` | `limiter` |
+//! | `tower_ready_lifecycle_phase`, `…_in_flight`, `…_connections` | of the first `phase` |
 //!
 //! [`Metrics::scrape_service`] speaks text 0.0.4, OpenMetrics 1.0 and protocol buffers with native
 //! histograms, page by page. A registry of the prometheus crate takes a `Metrics::collector`, and an SDK
@@ -112,7 +117,9 @@
 //!    in that of its answer. One that a trusted caller sends is kept if it is 1 to 128 of
 //!    `[A-Za-z0-9._~-]`; anything else, two of them included, gives way to a UUID of version 7.
 //! 2. Each request has a place in a trace, in its header `traceparent`, by W3C Trace Context level 2
-//!    to the letter: see [`TraceContext`] and [`TraceState`]. `tracestate` goes on whole.
+//!    to the letter: see [`TraceContext`] and [`TraceState`]. `tracestate` goes on whole. In a process
+//!    without a subscriber there are no spans to be named: the trace of a trusted caller goes on as it
+//!    is, and none begins until a call on behalf of the request tells the next hop.
 //! 3. Nobody is believed by default: a trace begins anew, is linked to that of its caller, and is
 //!    sampled by our own [rule](TracingBuilder::sample). [`Edge::Trusted`] and
 //!    [`trust_if`](TracingBuilder::trust_if) say who is.
@@ -180,7 +187,9 @@
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
 mod context;
+mod error;
 mod gauges;
+mod grpc_web;
 mod labels;
 #[cfg(feature = "tracing")]
 mod log;
@@ -222,16 +231,16 @@ pub use self::siblings::Events;
 #[cfg(feature = "tracing")]
 pub use self::trace::{
     ClientTraceLayer, ClientTraceService, ClientTracing, ClientTracingBuilder, Current, Edge, Run,
-    Spans, TraceBody, TraceFuture, TraceLayer, TraceService, Tracing, TracingBuilder, TracingError,
-    TracingErrorKind, current,
+    Spans, TraceBody, TraceFuture, TraceLayer, TraceService, Tracing, TracingBuilder, current,
 };
 pub use self::{
+    error::{ConfigError, ConfigErrorKind},
     labels::{
         Attribute, DescriptorError, GrpcMethods, LabelSet, RouteTable, RpcStatusKey, UrlScheme,
     },
     metrics::{
-        ConfigError, ConfigErrorKind, Metrics, MetricsBody, MetricsBuilder, MetricsFuture,
-        MetricsLayer, MetricsService, Recording, RouteLayer, RouteService, Streams,
+        Metrics, MetricsBody, MetricsBuilder, MetricsFuture, MetricsLayer, MetricsService,
+        Recording, RouteLayer, RouteService, Streams, Upgraded,
     },
     recorder::{Measured, Record, Recorder, SeriesInfo},
     scrape::{Scrape, ScrapeBody, ScrapeError, ScrapeService},

@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     hash::{BuildHasher, RandomState},
+    num::NonZeroU64,
 };
 
 /// The state of xoshiro256++ (Blackman and Vigna, 2018).
@@ -31,10 +32,9 @@ pub(crate) fn random() -> u64 {
 }
 
 /// A random number that is not zero, as ids must not be.
-pub(crate) fn non_zero() -> u64 {
+pub(crate) fn non_zero() -> NonZeroU64 {
     loop {
-        let number = random();
-        if number != 0 {
+        if let Some(number) = NonZeroU64::new(random()) {
             return number;
         }
     }

@@ -1,7 +1,7 @@
-//! Whose word counts: traces that go on, and traces that begin anew.
+//! Whose word counts: traces that go on, and traces that begin anew, while somebody listens.
 
 use tower_ready_obs::{Edge, TraceContext, Tracing, TracingBuilder};
-use tower_ready_testing::{Call, each_host};
+use tower_ready_testing::{Call, each_host, logs::capture};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
@@ -20,6 +20,7 @@ fn untrusted() -> TracingBuilder {
 
 each_host! {
     async fn the_trace_of_a_trusted_caller_goes_on(host) {
+        let _listener = capture();
         let server = host.serve(trusted().build().unwrap().layer()).await;
         let call = Call::ok().header("traceparent", caller("03")).header("tracestate", "a=1, ,b=2");
         server.call(call).await.assert_ok();
@@ -32,6 +33,7 @@ each_host! {
     }
 
     async fn whether_it_is_sampled_is_for_a_trusted_caller_to_say(host) {
+        let _listener = capture();
         let server = host.serve(trusted().sample(0.0).build().unwrap().layer()).await;
         for (flags, is_sampled) in [("00", false), ("01", true), ("02", false), ("03", true)] {
             server.call(Call::ok().header("traceparent", caller(flags))).await.assert_ok();
@@ -44,6 +46,7 @@ each_host! {
     }
 
     async fn a_trace_without_a_valid_caller_begins_here(host) {
+        let _listener = capture();
         let server = host.serve(trusted().build().unwrap().layer()).await;
         for bad in ["", "00-nonsense", &caller("1"), &caller("01").to_uppercase()] {
             let call = Call::ok().header("traceparent", bad).header("tracestate", "a=1");
@@ -62,6 +65,7 @@ each_host! {
     }
 
     async fn the_trace_of_anybody_begins_anew(host) {
+        let _listener = capture();
         let server = host.serve(untrusted().sample(0.0).build().unwrap().layer()).await;
         let call = Call::ok().header("traceparent", caller("01")).header("tracestate", "a=1");
         server.call(call).await.assert_ok();

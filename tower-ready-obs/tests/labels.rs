@@ -313,14 +313,14 @@ fn settings_that_cannot_work_are_refused() {
         ),
     ] {
         let error = result.unwrap_err();
-        assert_eq!(error.kind(), kind);
+        assert_eq!(*error.kind(), kind);
         let text = error.to_string();
         assert!(text.starts_with(setting) && text.contains(": use "), "{text}");
     }
     let metrics = builder().build().unwrap();
     for name in ["", "a b", "1a", "requests_total", "http_server_active_requests"] {
         let error = metrics.gauge(name, "", || 0.0).unwrap_err();
-        assert_eq!(error.kind(), ConfigErrorKind::Name, "{name}");
+        assert_eq!(*error.kind(), ConfigErrorKind::Name, "{name}");
     }
     metrics.gauge("orders_open", "", || 0.0).unwrap();
     assert!(metrics.counter("orders_open", "", || 0).is_err());

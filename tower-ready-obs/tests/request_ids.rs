@@ -4,7 +4,7 @@ use http::StatusCode;
 use tower_ready_core::RequestId;
 use tower_ready_obs::{Edge, Tracing, TracingBuilder};
 use tower_ready_problem::Problems;
-use tower_ready_testing::{Call, Reply, Route, Server, each_host};
+use tower_ready_testing::{Call, Reply, Route, Server, each_host, logs::capture};
 
 fn tracing() -> TracingBuilder {
     Tracing::builder().no_access_log()
@@ -108,6 +108,7 @@ each_host! {
     }
 
     async fn a_policy_without_ids_leaves_them_to_others(host) {
+        let _listener = capture();
         let server = host.serve(tracing().request_ids(false).build().unwrap().layer()).await;
         let reply = server.call(Call::ok().header("x-request-id", "a b")).await;
         assert_eq!(reply.header("x-request-id"), None);
@@ -126,6 +127,7 @@ each_host! {
 
     #[hosts(axum, hyper)]
     async fn a_problem_names_the_request_and_the_trace(host) {
+        let _listener = capture();
         let problems = Problems::builder().build().unwrap();
         let layers = (trusted().layer(), problems.layer());
         let server = host.serve(layers).await;

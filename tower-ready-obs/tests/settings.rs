@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tower_ready_obs::{AccessLog, ClientTracing, Tracing, TracingErrorKind};
+use tower_ready_obs::{AccessLog, ClientTracing, ConfigErrorKind, Tracing};
 
 #[track_caller]
-fn assert_refused(tracing: tower_ready_obs::TracingBuilder, kind: &TracingErrorKind, words: &str) {
+fn assert_refused(tracing: tower_ready_obs::TracingBuilder, kind: &ConfigErrorKind, words: &str) {
     let error = tracing.build().unwrap_err();
     assert_eq!(error.kind(), kind);
     assert!(error.to_string().contains(words), "{error}");
@@ -14,10 +14,10 @@ fn assert_refused(tracing: tower_ready_obs::TracingBuilder, kind: &TracingErrorK
 #[test]
 fn shares_are_between_none_and_all() {
     for ratio in [-0.5, 1.5, f64::NAN] {
-        let kind = TracingErrorKind::Ratio("sample");
+        let kind = ConfigErrorKind::Ratio("sample");
         assert_refused(Tracing::builder().sample(ratio), &kind, "1.0 for all");
         let log = AccessLog::builder().sample(ratio);
-        let kind = TracingErrorKind::Ratio("access_log sample");
+        let kind = ConfigErrorKind::Ratio("access_log sample");
         assert_refused(Tracing::builder().access_log(log), &kind, "access_log sample: ");
         assert!(ClientTracing::builder().sample(ratio).build().is_err());
     }
@@ -26,18 +26,18 @@ fn shares_are_between_none_and_all() {
 #[test]
 fn not_every_request_is_slow() {
     let log = AccessLog::builder().slow(Duration::ZERO);
-    assert_refused(Tracing::builder().access_log(log), &TracingErrorKind::Slow, "slow: ");
+    assert_refused(Tracing::builder().access_log(log), &ConfigErrorKind::Slow, "slow: ");
 }
 
 #[test]
 fn headers_that_let_others_in_are_never_logged() {
     for name in ["Authorization", "cookie", "set-cookie", "proxy-authorization", "X-Api-Key"] {
         let log = AccessLog::builder().header(name);
-        let kind = TracingErrorKind::SecretHeader(name.to_owned());
+        let kind = ConfigErrorKind::SecretHeader(name.to_owned());
         assert_refused(Tracing::builder().access_log(log), &kind, "lets others in");
     }
     let log = AccessLog::builder().header("user agent");
-    let kind = TracingErrorKind::Header("user agent".to_owned());
+    let kind = ConfigErrorKind::Header("user agent".to_owned());
     assert_refused(Tracing::builder().access_log(log), &kind, "no name of a header");
 }
 
@@ -45,10 +45,10 @@ fn headers_that_let_others_in_are_never_logged() {
 fn names_are_names() {
     for name in ["", "a&b", "a=b", "a\n"] {
         let log = AccessLog::builder().query(name);
-        let kind = TracingErrorKind::Query(name.to_owned());
+        let kind = ConfigErrorKind::Query(name.to_owned());
         assert_refused(Tracing::builder().access_log(log), &kind, "query: ");
     }
-    let kind = TracingErrorKind::Baggage("a b".to_owned());
+    let kind = ConfigErrorKind::Baggage("a b".to_owned());
     assert_refused(Tracing::builder().baggage(["a b"]), &kind, "baggage: ");
 }
 

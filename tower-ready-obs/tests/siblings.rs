@@ -35,6 +35,8 @@ async fn events_are_counted_and_states_are_shown() {
         .key(key::header(http::HeaderName::from_static("x-caller")));
     let limiter =
         RateLimiter::builder().keys(10).policy(policy).on_event(events.clone()).build().unwrap();
+    metrics.watch_limiter("edge", &limiter);
+    metrics.scrape().assert(r#"tower_ready_ratelimit_keys{limiter="edge"}"#, 0.0);
     for _ in 0..3 {
         let request = Request::builder().header("x-caller", "a").body(()).unwrap();
         let call = limiter.layer().layer(service_fn(ok)).oneshot(request);
@@ -66,6 +68,7 @@ async fn events_are_counted_and_states_are_shown() {
         r#"tower_ready_deadline_events_total{event="expired",phase="head",reason="deadline"}"#,
         1.0,
     );
+    scrape.assert(r#"tower_ready_ratelimit_keys{limiter="edge"}"#, 1.0);
     drop(held);
     metrics.scrape().assert("tower_ready_shed_in_flight", 0.0);
 }

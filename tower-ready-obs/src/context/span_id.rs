@@ -1,4 +1,4 @@
-use std::{fmt, str};
+use std::{fmt, num::NonZeroU64, str};
 
 use tower_ready_core::TraceId;
 
@@ -6,7 +6,7 @@ use crate::random;
 
 /// The id of one span within its trace.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SpanId(u64);
+pub struct SpanId(NonZeroU64);
 
 impl SpanId {
     /// A new id.
@@ -18,13 +18,16 @@ impl SpanId {
     /// The id that this number is; zero is none (W3C Trace Context §3.2.2.4).
     #[must_use]
     pub const fn from_u64(id: u64) -> Option<Self> {
-        if id == 0 { None } else { Some(Self(id)) }
+        match NonZeroU64::new(id) {
+            Some(id) => Some(Self(id)),
+            None => None,
+        }
     }
 
     /// The id as a number.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
     /// The id as text, written where the caller says: no formatter, no allocation.
@@ -38,7 +41,7 @@ impl SpanId {
     #[must_use]
     pub fn to_digits(self) -> [u8; 16] {
         // The digits of a number of twice the width end in ours.
-        let wide = TraceId::from(u128::from(self.0)).to_digits();
+        let wide = TraceId::from(u128::from(self.as_u64())).to_digits();
         let mut digits = [0; 16];
         digits.copy_from_slice(&wide[16..]);
         digits

@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, str};
+use std::{error::Error, fmt, str, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -8,9 +8,9 @@ use super::{TraceContext, member};
 /// What tracing systems add to a trace: keys and values, the newest first.
 ///
 /// It is the text of the header, checked and in its shortest form, so that passing it on costs
-/// nothing.
+/// nothing. It lies elsewhere, since few traces have one and all of them are moved about.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct TraceState(Option<HeaderValue>);
+pub struct TraceState(Option<Arc<HeaderValue>>);
 
 /// A key or a value that `tracestate` cannot hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl TraceState {
         match values.next() {
             // What is in its shortest form already is shared instead of copied.
             None => match parse([first.as_bytes()]) {
-                Some((members, true)) if !members.is_empty() => Self(Some(first.clone())),
+                Some((members, true)) if !members.is_empty() => Self(Some(Arc::new(first.clone()))),
                 Some((members, _)) => members.join(),
                 None => Self(None),
             },
@@ -99,7 +99,7 @@ impl TraceState {
     /// those of more than 128 characters first, then the oldest (§3.3.1.5).
     #[must_use]
     pub fn header_value(&self) -> Option<HeaderValue> {
-        let value = self.0.as_ref()?;
+        let value = self.0.as_deref()?;
         if value.len() <= Self::MAX_LEN {
             return Some(value.clone());
         }
@@ -110,7 +110,7 @@ impl TraceState {
             let member = members.remove(last.unwrap_or(members.len() - 1));
             len -= member.len() + 1;
         }
-        join(&members).0
+        joined(&members)
     }
 }
 
@@ -172,11 +172,14 @@ fn parse<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Option<(Members<'a>,
 }
 
 fn join(members: &[&[u8]]) -> TraceState {
+    TraceState(joined(members).map(Arc::new))
+}
+
+fn joined(members: &[&[u8]]) -> Option<HeaderValue> {
     if members.is_empty() {
-        return TraceState(None);
+        return None;
     }
-    let text = Bytes::from(members.join(&b','));
-    TraceState(HeaderValue::from_maybe_shared(text).ok())
+    HeaderValue::from_maybe_shared(Bytes::from(members.join(&b','))).ok()
 }
 
 impl fmt::Display for TraceState {

@@ -24,7 +24,7 @@ use crate::trace::{Outcome, Sampler};
 ///     .header("user-agent")
 ///     .query("page");
 /// let tracing = Tracing::builder().access_log(log).build()?;
-/// # Ok::<(), tower_ready_obs::TracingError>(())
+/// # Ok::<(), tower_ready_obs::ConfigError>(())
 /// ```
 pub struct AccessLog {
     pub(super) sampler: Sampler,

@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use http::{HeaderName, header};
 
 use super::{AccessLog, access_log::Choice};
-use crate::trace::{Sampler, TracingError, TracingErrorKind};
+use crate::{ConfigError, ConfigErrorKind, trace::Sampler};
 
 /// Says what is logged of each request.
 #[must_use = "a log has to be given to a policy"]
@@ -66,18 +66,18 @@ impl AccessLogBuilder {
         self
     }
 
-    pub(crate) fn build(self) -> Result<AccessLog, TracingError> {
-        let failed = |kind| Err(TracingError::new(kind));
+    pub(crate) fn build(self) -> Result<AccessLog, ConfigError> {
+        let failed = |kind| Err(ConfigError::new(kind));
         if self.slow == Some(Duration::ZERO) {
-            return failed(TracingErrorKind::Slow);
+            return failed(ConfigErrorKind::Slow);
         }
         let mut headers = Vec::with_capacity(self.headers.len());
         for text in self.headers {
             let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
-                return failed(TracingErrorKind::Header(text));
+                return failed(ConfigErrorKind::Header(text));
             };
             if SECRET.contains(&name) {
-                return failed(TracingErrorKind::SecretHeader(text));
+                return failed(ConfigErrorKind::SecretHeader(text));
             }
             headers.push(name);
         }
@@ -85,7 +85,7 @@ impl AccessLogBuilder {
             name.is_empty() || name.contains(|c: char| matches!(c, '&' | '=') || c.is_control())
         };
         if let Some(bad) = self.query.iter().find(|name| is_bad(name)) {
-            return failed(TracingErrorKind::Query(String::from(&**bad)));
+            return failed(ConfigErrorKind::Query(String::from(&**bad)));
         }
         Ok(AccessLog {
             sampler: Sampler::new(self.ratio, "access_log sample")?,

@@ -8,12 +8,13 @@ use http::Method;
 use tower_ready_core::{Head, Instant, Route};
 
 use super::{
-    ConfigError, ConfigErrorKind, Metrics,
+    Metrics,
     active::Active,
     counters::{Counter, Counters},
     state::{Predicate, State},
 };
 use crate::{
+    ConfigError, ConfigErrorKind,
     labels::{GrpcMethods, GrpcNames, Methods, RouteTable, Routes, RpcStatusKey, UrlScheme},
     recorder::Recorder,
     series::{

@@ -1,18 +1,22 @@
 use std::{
     borrow::Cow,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use http::{Method, StatusCode};
 use tower_ready_core::{Route, grpc::Code};
 
 use super::{
-    ConfigError, ConfigErrorKind, MetricsBuilder, MetricsLayer, RouteLayer, families,
+    MetricsBuilder, MetricsLayer, RouteLayer, families,
     gauge::{Pulled, is_name},
     state::{Lane, State},
 };
 use crate::{
+    ConfigError, ConfigErrorKind,
     labels::{ErrorType, GrpcMethod, Labels, Version},
     scrape::{Descriptor, Family, FamilyKind, Format, Number, Pages, ScrapeService},
     series::{
@@ -34,6 +38,8 @@ struct Shared {
     families: Mutex<Vec<Arc<dyn Family>>>,
     /// Those of the families that closures fill.
     pulled: Mutex<Vec<Arc<Pulled>>>,
+    /// How many upgraded connections there are, once there was one.
+    upgraded: OnceLock<Arc<AtomicU64>>,
 }
 
 impl Metrics {
@@ -47,7 +53,8 @@ impl Metrics {
         let lane = |number| Arc::new(Lane { state: state.clone(), number });
         let families = Mutex::new(families::all(&state));
         let lanes = (0..lanes::count()).map(lane).collect();
-        Self(Arc::new(Shared { lanes, families, pulled: Mutex::default() }))
+        let (pulled, upgraded) = (Mutex::default(), OnceLock::new());
+        Self(Arc::new(Shared { lanes, families, pulled, upgraded }))
     }
 
     /// Counts the requests to a server.
@@ -226,6 +233,10 @@ impl Metrics {
     ))]
     pub(crate) fn add_family(&self, family: impl Family + 'static) {
         self.lock().push(Arc::new(family));
+    }
+
+    pub(super) fn upgraded_count(&self) -> &OnceLock<Arc<AtomicU64>> {
+        &self.0.upgraded
     }
 
     pub(crate) fn families(&self) -> Vec<Arc<dyn Family>> {

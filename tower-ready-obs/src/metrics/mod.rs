@@ -3,15 +3,17 @@
 mod active;
 mod builder;
 mod counters;
-mod error;
 mod families;
 mod gauge;
 mod handle;
 mod layer;
+mod outcome;
+mod peer;
 mod recording;
 mod route_layer;
 mod service;
 mod state;
+mod upgraded;
 
 #[cfg(any(
     feature = "auth",
@@ -26,10 +28,10 @@ pub(crate) use self::counters::Counters;
 pub(crate) use self::families::places;
 pub use self::{
     builder::{MetricsBuilder, Streams},
-    error::{ConfigError, ConfigErrorKind},
     handle::Metrics,
     layer::MetricsLayer,
     recording::Recording,
     route_layer::{RouteLayer, RouteService},
     service::{MetricsBody, MetricsFuture, MetricsService},
+    upgraded::Upgraded,
 };

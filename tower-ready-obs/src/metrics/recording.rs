@@ -1,16 +1,24 @@
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, Request, Response, StatusCode, Uri,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
+    HeaderMap, HeaderName, Request, Response, Uri,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tower_ready_core::{
     End, Guard, Head, Instant, LocalRejection, Protocol, RouteSlot, grpc::Code,
 };
 use tower_ready_problem::Problem;
 
-use super::{active::Place, builder::Streams, state::Lane};
+use super::{
+    active::Place,
+    builder::Streams,
+    outcome::{code, judge_http, judge_rpc},
+    peer::peer,
+    state::Lane,
+};
 use crate::{
+    grpc_web::WebStatus,
     labels::{ErrorType, GrpcMethod, UrlScheme, Version, of_route},
     recorder::Measured,
     series::{
@@ -21,7 +29,7 @@ use crate::{
 };
 
 // A name that lies still is neither made nor dropped for each look-up.
-static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(super) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Watches one request to its end, and counts it then, exactly once.
 #[must_use = "a request is over when this is dropped"]
@@ -39,8 +47,16 @@ struct Watched {
     response_bytes: u64,
     /// Where an inner layer leaves the route.
     slot: Option<RouteSlot>,
+    /// Behind a pointer, since few calls want it and all of this moves about.
+    call: Option<Box<Call>>,
+}
+
+/// What has to be found out about a call of gRPC.
+struct Call {
+    /// The trailers of gRPC-Web.
+    web: Option<WebStatus>,
     /// Where a method is called that becomes known if the call is good.
-    candidate: Option<Box<Uri>>,
+    candidate: Option<Uri>,
 }
 
 impl Recording {
@@ -71,7 +87,7 @@ impl Recording {
                 }
                 GrpcMethod::Unknown => Name::OTHER,
                 GrpcMethod::Candidate => {
-                    candidate = Some(Box::new(request.uri().clone()));
+                    candidate = Some(request.uri().clone());
                     Name::OTHER
                 }
             };
@@ -110,8 +126,23 @@ impl Recording {
             request_bytes: if state.shape.body_sizes { length(request.headers()) } else { None },
             response_bytes: 0,
             slot,
-            candidate,
+            call: if is_rpc { Call::of(protocol, candidate) } else { None },
         }))
+    }
+}
+
+impl Call {
+    fn of(protocol: Protocol, candidate: Option<Uri>) -> Option<Box<Self>> {
+        let web = WebStatus::of(protocol);
+        let is_wanted = web.is_some() || candidate.is_some();
+        is_wanted.then(|| Box::new(Self { web, candidate }))
+    }
+
+    #[cold]
+    fn read(&mut self, data: &[u8]) {
+        if let Some(web) = &mut self.web {
+            web.read(data);
+        }
     }
 }
 
@@ -124,9 +155,12 @@ impl Guard for Recording {
     }
 
     #[inline]
-    fn data(&mut self, bytes: usize) {
+    fn chunk(&mut self, data: &Bytes) {
         if let Some(watched) = &mut self.0 {
-            watched.response_bytes += bytes as u64;
+            watched.response_bytes += data.len() as u64;
+            if let Some(call) = &mut watched.call {
+                call.read(data);
+            }
         }
     }
 
@@ -148,6 +182,12 @@ impl Watched {
         self.key.status = Some(response.status());
         if self.key.kind.is_rpc() {
             self.key.code = headers.get(&GRPC_STATUS).map(code);
+            if let Some(call) = &mut self.call
+                && headers.contains_key(CONTENT_ENCODING)
+            {
+                // What passes is compressed.
+                call.web = None;
+            }
         } else if let Some(content_type) = headers.get(CONTENT_TYPE) {
             self.key.is_stream |= is_stream(content_type.as_bytes());
         }
@@ -172,7 +212,7 @@ impl Watched {
         self.resolve_name();
         let Self { lane, mut key, start, place, .. } = self;
         let state = &*lane.state;
-        if let Some(uri) = &self.candidate
+        if let Some(uri) = self.call.as_ref().and_then(|call| call.candidate.as_ref())
             && key.code == Some(Code::Ok)
         {
             key.name = state.grpc.learn(uri.path());
@@ -211,7 +251,8 @@ impl Watched {
     fn judge(&mut self, end: &End<'_>) {
         let key = &mut self.key;
         if key.kind.is_rpc() {
-            judge_rpc(key, self.protocol, end);
+            let web = self.call.as_ref().and_then(|call| call.web.as_ref());
+            judge_rpc(key, self.protocol, web, end);
         } else {
             judge_http(key, end);
         }
@@ -222,77 +263,6 @@ impl Watched {
         if let Some(route) = self.slot.as_ref().and_then(RouteSlot::get) {
             self.key.name = of_route(route, &self.lane.state.names);
         }
-    }
-}
-
-/// A status that is an error to this side comes before whatever else happened.
-#[inline]
-fn judge_http(key: &mut Key, end: &End<'_>) {
-    let is_error = |status: StatusCode| {
-        status.is_server_error() || key.kind.is_client() && status.is_client_error()
-    };
-    key.error = match end {
-        End::Panicked => ErrorType::Panic,
-        _ if key.status.is_some_and(is_error) => ErrorType::Status,
-        End::Complete | End::Trailers(_) => ErrorType::None,
-        End::Dropped => ErrorType::Cancelled,
-        End::Error(error) if key.status.is_some() => ErrorType::of(*error, ErrorType::Body),
-        End::Error(error) => ErrorType::of(*error, ErrorType::Other),
-    };
-}
-
-#[inline]
-fn judge_rpc(key: &mut Key, protocol: Protocol, end: &End<'_>) {
-    if key.code.is_none() {
-        key.code = match end {
-            End::Trailers(trailers) => {
-                Some(trailers.get(&GRPC_STATUS).map_or_else(|| without_code(key.status), code))
-            }
-            // gRPC-Web has its trailers in the body, where we do not look.
-            End::Complete if !protocol.is_grpc() && key.status == Some(StatusCode::OK) => None,
-            End::Complete => Some(without_code(key.status)),
-            End::Dropped => Some(Code::Cancelled),
-            End::Error(_) | End::Panicked => Some(Code::Unknown),
-        };
-    }
-    let is_error = |code: Code| match code {
-        Code::Ok => false,
-        Code::Unknown
-        | Code::DeadlineExceeded
-        | Code::Unimplemented
-        | Code::Internal
-        | Code::Unavailable
-        | Code::DataLoss => true,
-        _ => key.kind.is_client(),
-    };
-    key.error = match end {
-        End::Panicked => ErrorType::Panic,
-        End::Dropped => ErrorType::Cancelled,
-        End::Error(error) => {
-            let otherwise = if key.status.is_some() { ErrorType::Body } else { ErrorType::Other };
-            ErrorType::of(*error, otherwise)
-        }
-        _ if key.code.is_some_and(is_error) => ErrorType::Code,
-        _ => ErrorType::None,
-    };
-}
-
-/// A value that is no code is `UNKNOWN`, as the specification says.
-fn code(value: &http::HeaderValue) -> Code {
-    Code::from_header(value).unwrap_or(Code::Unknown)
-}
-
-/// What a client makes of an answer that ends without a code, by the table of gRPC's
-/// `http-grpc-status-mapping`.
-#[cold]
-fn without_code(status: Option<StatusCode>) -> Code {
-    match status.map(|status| status.as_u16()) {
-        Some(400) => Code::Internal,
-        Some(401) => Code::Unauthenticated,
-        Some(403) => Code::PermissionDenied,
-        Some(404) => Code::Unimplemented,
-        Some(429 | 502 | 503 | 504) => Code::Unavailable,
-        _ => Code::Unknown,
     }
 }
 
@@ -318,28 +288,6 @@ fn leave_slot<Q>(request: &mut Request<Q>) -> RouteSlot {
 /// How long the body of a request is, if it says so.
 fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Whom a client calls: `orders.example.com:443`.
-fn peer(lane: &Lane, uri: &Uri, scheme: UrlScheme) -> Name {
-    let Some(host) = uri.host() else {
-        return Name::NONE;
-    };
-    let port = uri.port();
-    let port = port.as_ref().map_or_else(|| scheme.port(), |port| port.as_str());
-    let mut text = [0; 280];
-    let mut len = 0;
-    for part in [host, ":", port] {
-        let Some(place) = text.get_mut(len..len + part.len()) else {
-            return Name::OTHER;
-        };
-        place.copy_from_slice(part.as_bytes());
-        len += part.len();
-    }
-    let Ok(text) = std::str::from_utf8(&text[..len]) else {
-        return Name::OTHER;
-    };
-    lane.state.peers.get_or_insert(text, || text.into())
 }
 
 impl fmt::Debug for Recording {

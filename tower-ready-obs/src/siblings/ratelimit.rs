@@ -1,11 +1,16 @@
-use tower_ready_ratelimit::{Event, OnRateLimit};
+use tower_ready_ratelimit::{Event, OnRateLimit, RateLimiter};
 
 use super::{
     Events,
     events::{REASON, event},
 };
-use crate::labels::Attribute;
+use crate::{
+    labels::{Attribute, Labels},
+    metrics::Metrics,
+    scrape::{Descriptor, FamilyKind, Number},
+};
 
+const LIMITER: Attribute = Attribute::own("tower_ready.limiter", "limiter");
 const POLICY: Attribute = Attribute::own("tower_ready.policy", "policy");
 
 /// `tower_ready_ratelimit_events_total{event,policy,reason}`.
@@ -23,5 +28,17 @@ impl OnRateLimit for Events {
             _ => event("other"),
         };
         self.families().ratelimit.add(labels);
+    }
+}
+
+impl Metrics {
+    /// Shows how many keys a limiter in memory has to remember: `tower_ready_ratelimit_keys`, under
+    /// this name. A scrape walks its table, which takes some milliseconds for a million keys.
+    pub fn watch_limiter(&self, name: &str, limiter: &RateLimiter) {
+        let limiter = limiter.clone();
+        let help = "Keys whose buckets are not full.";
+        let descriptor = Descriptor::new("tower_ready_ratelimit_keys", FamilyKind::Gauge, help);
+        let labels = Labels::default().and(LIMITER, name);
+        self.pull(descriptor, labels, move || Number::Count(limiter.keys_in_use() as u64));
     }
 }

@@ -3,7 +3,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
-use super::{TracingError, TracingErrorKind, inbound::BAGGAGE};
+use super::inbound::BAGGAGE;
+use crate::{ConfigError, ConfigErrorKind};
 
 /// The keys of W3C Baggage that may be copied. Of what callers put there the rest stays where it is.
 #[derive(Clone, Default)]
@@ -18,9 +19,9 @@ impl AllowedBaggage {
         self.0.extend(keys.into_iter().map(Into::into));
     }
 
-    pub(super) fn check(&self) -> Result<(), TracingError> {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
         match self.0.iter().find(|key| key.is_empty() || !key.bytes().all(is_token)) {
-            Some(bad) => Err(TracingError::new(TracingErrorKind::Baggage(String::from(&**bad)))),
+            Some(bad) => Err(ConfigError::new(ConfigErrorKind::Baggage(String::from(&**bad)))),
             None => Ok(()),
         }
     }

@@ -3,12 +3,15 @@ use std::{fmt, sync::Arc};
 use tower_ready_core::{Head, Instant, Route};
 
 use super::{
-    Edge, Sampler, Spans, Tracing, TracingError,
+    Edge, Sampler, Spans, Tracing,
     baggage::AllowedBaggage,
     edge::Trust,
     tracing::{Choice, Policy},
 };
-use crate::log::{AccessLog, AccessLogBuilder};
+use crate::{
+    ConfigError,
+    log::{AccessLog, AccessLogBuilder},
+};
 
 /// Puts a [`Tracing`] together.
 #[must_use = "nothing is traced until the policy is built"]
@@ -106,7 +109,7 @@ impl TracingBuilder {
     /// # Errors
     ///
     /// When a setting cannot work, with its name and what to do.
-    pub fn build(self) -> Result<Tracing, TracingError> {
+    pub fn build(self) -> Result<Tracing, ConfigError> {
         self.baggage.check()?;
         let log = self.log.map(AccessLogBuilder::build).transpose()?;
         // The first read of the clock takes its time.

@@ -1,8 +1,9 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use http::{Method, Response, StatusCode, Version, uri::PathAndQuery};
+use bytes::Bytes;
+use http::{Method, Response, StatusCode, Version, header::CONTENT_ENCODING, uri::PathAndQuery};
 use tower_ready_core::{
-    End, Guard, Instant, LocalRejection, Protocol, RequestId, Route, RouteSlot, grpc::Code,
+    End, Guard, Instant, LocalRejection, Protocol, Route, RouteSlot, grpc::Code,
 };
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
     outcome::{Answered, code_in},
 };
 use crate::{
+    grpc_web::WebStatus,
     labels,
     log::{AccessLog, Noted},
 };
@@ -22,16 +24,9 @@ pub(crate) enum Side {
     Client,
 }
 
-/// Follows one exchange to its end: puts the request id into the answer, and tells the log and the
-/// span how it went.
-pub(crate) struct Exchange {
-    /// The request whose id goes into the answer.
-    pub(super) answer_to: Option<Current>,
-    /// Boxed, since it is there only when somebody listens, and moves with every answer.
-    pub(super) watched: Option<Box<Watched>>,
-}
-
-/// What a log or a span wants to know.
+/// Follows one exchange to its end, and tells the log and the span how it went.
+///
+/// It is boxed, since it is there only when somebody listens, and moves with every answer.
 pub(crate) struct Watched {
     pub(crate) side: Side,
     pub(crate) current: Current,
@@ -50,6 +45,8 @@ pub(crate) struct Watched {
     pub(crate) bytes: u64,
     pub(crate) status: Option<StatusCode>,
     pub(crate) code: Option<Code>,
+    /// The trailers of gRPC-Web.
+    pub(crate) web: Option<WebStatus>,
     pub(crate) rejection: Option<LocalRejection>,
 }
 
@@ -59,36 +56,23 @@ pub(crate) struct Logged {
     pub(crate) noted: Noted,
 }
 
-impl Exchange {
-    /// Follows nothing.
-    pub(super) const NONE: Self = Self { answer_to: None, watched: None };
-}
-
-impl Guard for Exchange {
+impl Guard for Box<Watched> {
     #[inline]
     fn head<B>(&mut self, response: &mut Response<B>) {
-        if let Some(current) = self.answer_to.take()
-            && let Some(id) = &current.ids().request_id
-        {
-            response.headers_mut().insert(RequestId::HEADER, id.clone());
-        }
-        if let Some(watched) = &mut self.watched {
-            watched.head(response);
-        }
+        Watched::head(self, response);
     }
 
     #[inline]
-    fn data(&mut self, bytes: usize) {
-        if let Some(watched) = &mut self.watched {
-            watched.bytes += bytes as u64;
+    fn chunk(&mut self, data: &Bytes) {
+        self.bytes += data.len() as u64;
+        if let Some(web) = &mut self.web {
+            web.read(data);
         }
     }
 
     #[inline]
     fn end(self, end: End<'_>) {
-        if let Some(watched) = self.watched {
-            watched.end(&end);
-        }
+        self.finish(&end);
     }
 }
 
@@ -96,8 +80,12 @@ impl Watched {
     fn head<B>(&mut self, response: &Response<B>) {
         self.head = Some(Instant::now().since(self.begun));
         self.status = Some(response.status());
-        if self.protocol.is_grpc() {
+        if self.protocol.is_grpc() || self.web.is_some() {
             self.code = code_in(response.headers());
+        }
+        if response.headers().contains_key(CONTENT_ENCODING) {
+            // What passes is compressed.
+            self.web = None;
         }
         let extensions = response.extensions();
         if !extensions.is_empty() {
@@ -107,10 +95,13 @@ impl Watched {
     }
 
     #[cold]
-    fn end(mut self: Box<Self>, end: &End<'_>) {
+    fn finish(mut self: Box<Self>, end: &End<'_>) {
         let total = Instant::now().since(self.begun);
         if self.route.is_none() {
             self.route = self.slot.as_ref().and_then(RouteSlot::get).cloned();
+        }
+        if self.code.is_none() && matches!(end, End::Complete) {
+            self.code = self.web.as_ref().and_then(WebStatus::code);
         }
         let Self { protocol, status, code, .. } = *self;
         let outcome = Outcome::of(self.side, Answered { protocol, status, code }, end);
@@ -176,12 +167,5 @@ impl Side {
             Self::Server => "server",
             Self::Client => "client",
         }
-    }
-}
-
-/// Paths and headers may hold secrets.
-impl fmt::Debug for Exchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange").field("watched", &self.watched.is_some()).finish_non_exhaustive()
     }
 }

@@ -1,16 +1,17 @@
 use std::{
-    fmt, mem,
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_ready_core::{GuardedBody, GuardedFuture};
+use tower_ready_core::{GuardedFuture, RequestId};
 use tower_service::Service;
 
-use super::{current::Scope, exchange::Exchange};
+use super::{TraceBody, body, exchange::Watched, scope::Scope};
 
 pin_project! {
     /// The future of a [`TraceService`](crate::TraceService) or a
@@ -21,39 +22,28 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct TraceFuture<F> {
         #[pin]
-        inner: Option<GuardedFuture<F, Exchange>>,
+        inner: Inner<F>,
         scope: Scope,
     }
 
     impl<F> PinnedDrop for TraceFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if this.inner.is_some() {
+            if !matches!(*this.inner, Inner::Over) {
                 let _entered = this.scope.enter();
-                this.inner.set(None);
+                this.inner.set(Inner::Over);
             }
         }
     }
 }
 
 pin_project! {
-    /// A body that is read, and dropped, inside of the span of its request.
-    pub struct TraceBody<B> {
-        #[pin]
-        inner: Option<GuardedBody<B, Exchange>>,
-        scope: Scope,
-        // What the inner body said of its length when it was over and dropped.
-        left: SizeHint,
-    }
-
-    impl<B> PinnedDrop for TraceBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.inner.is_some() {
-                let _entered = this.scope.enter();
-                this.inner.set(None);
-            }
-        }
+    #[project = InnerProjection]
+    enum Inner<F> {
+        /// Nobody wants to know how it ends.
+        Bare { #[pin] future: F },
+        Watched { #[pin] future: GuardedFuture<F, Box<Watched>> },
+        Over,
     }
 }
 
@@ -65,22 +55,31 @@ impl<F> TraceFuture<F> {
         service: &mut S,
         request: Request<Q>,
         mut scope: Scope,
-        exchange: Exchange,
+        watched: Option<Box<Watched>>,
     ) -> Self
     where
         S: Service<Request<Q>, Future = F>,
     {
         let entered = scope.enter();
-        let inner = Some(GuardedFuture::call(service, request, exchange));
-        drop(entered);
-        Self { inner, scope }
+        match watched {
+            None => {
+                let inner = Inner::Bare { future: service.call(request) };
+                drop(entered);
+                Self { inner, scope }
+            }
+            Some(watched) => {
+                let future = GuardedFuture::call(service, request, watched);
+                drop(entered);
+                Self { inner: Inner::Watched { future }, scope }
+            }
+        }
     }
 }
 
 impl<F, B, E> Future for TraceFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Body,
+    B: Body<Data = Bytes>,
     B::Error: 'static,
     E: 'static,
 {
@@ -90,80 +89,46 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let entered = this.scope.enter();
-        #[expect(clippy::expect_used, reason = "the contract of `Future`")]
-        let inner =
-            this.inner.as_mut().as_pin_mut().expect("`TraceFuture` polled after completion");
-        let answer = ready!(inner.poll(cx));
-        this.inner.set(None);
-        drop(entered);
-        let scope = mem::take(this.scope);
-        Poll::Ready(answer.map(|response| {
-            response.map(|body| {
-                // A body that is over has nothing more to say in the span.
-                let scope = if body.is_end_stream() { Scope::default() } else { scope };
-                TraceBody { inner: Some(body), scope, left: SizeHint::default() }
-            })
-        }))
+        // The two are spelled out, since an answer is large too: it is moved once.
+        match this.inner.as_mut().project() {
+            InnerProjection::Bare { future } => {
+                let answer = ready!(future.poll(cx));
+                this.inner.set(Inner::Over);
+                drop(entered);
+                let bare = |response: Response<B>| response.map(|body| body::Inner::Bare { body });
+                Poll::Ready(answer.map(|response| wrap(bare(response), this.scope)))
+            }
+            InnerProjection::Watched { future } => {
+                let answer = ready!(future.poll(cx));
+                this.inner.set(Inner::Over);
+                drop(entered);
+                let watched =
+                    |response: Response<_>| response.map(|body| body::Inner::Watched { body });
+                Poll::Ready(answer.map(|response| wrap(watched(response), this.scope)))
+            }
+            InnerProjection::Over => panic!("`TraceFuture` polled after completion"),
+        }
     }
 }
 
-impl<B> Body for TraceBody<B>
+/// Tells the caller the id of its request, and takes the scope along for as long as the body lasts.
+#[inline(always)]
+fn wrap<B>(response: Response<body::Inner<B>>, scope: &mut Scope) -> Response<TraceBody<B>>
 where
-    B: Body,
+    B: Body<Data = Bytes>,
     B::Error: 'static,
 {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    #[inline]
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let entered = this.scope.enter();
-        let Some(mut inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let polled = ready!(inner.as_mut().poll_frame(cx));
-        let is_over = match &polled {
-            Some(Ok(frame)) => frame.is_trailers() || inner.is_end_stream(),
-            Some(Err(_)) | None => true,
-        };
-        if is_over {
-            *this.left = inner.size_hint();
-            this.inner.set(None);
-            drop(entered);
-            // The span ends here, not when the host gets round to dropping the body.
-            *this.scope = Scope::default();
-        }
-        Poll::Ready(polled)
+    let mut response = response.map(TraceBody::new);
+    if let Some(id) = scope.request_id() {
+        response.headers_mut().insert(RequestId::HEADER, id.clone());
     }
-
-    #[inline]
-    fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| Clone::clone(&self.left), Body::size_hint)
-    }
-}
-
-/// Layers of others ask for `Default` to answer with an empty body; they may be put outside ours.
-impl<B> Default for TraceBody<B> {
-    fn default() -> Self {
-        Self { inner: None, scope: Scope::default(), left: SizeHint::with_exact(0) }
-    }
+    response.body_mut().work_in(scope);
+    response
 }
 
 impl<F> fmt::Debug for TraceFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TraceFuture").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
-
-impl<B> fmt::Debug for TraceBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TraceBody").field("inner", &self.inner).finish_non_exhaustive()
+        let is_over = matches!(self.inner, Inner::Over);
+        f.debug_struct("TraceFuture").field("over", &is_over).finish_non_exhaustive()
     }
 }

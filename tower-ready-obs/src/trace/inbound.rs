@@ -29,7 +29,12 @@ impl<'a> Inbound<'a> {
     pub(super) fn of(headers: &'a HeaderMap) -> Self {
         let mut inbound = Self::default();
         for (name, value) in headers {
-            match name.as_str() {
+            let name = name.as_str();
+            // Most have another length, which is quick to see.
+            if !matches!(name.len(), 7 | 10..=12) {
+                continue;
+            }
+            match name {
                 "x-request-id" => inbound.request_id.add(value),
                 "traceparent" => inbound.traceparent.add(value),
                 "tracestate" => inbound.has_state = true,
@@ -38,6 +43,17 @@ impl<'a> Inbound<'a> {
             }
         }
         inbound
+    }
+
+    /// Whether there is none of these.
+    pub(super) const fn is_empty(&self) -> bool {
+        let is_told = self.has_parent() || self.has_state || self.has_baggage;
+        !is_told && matches!(self.request_id, Occurs::Never)
+    }
+
+    /// Whether there is any header that names a trace.
+    pub(super) const fn has_parent(&self) -> bool {
+        !matches!(self.traceparent, Occurs::Never)
     }
 
     /// The request id, if there is one and it is well-formed.

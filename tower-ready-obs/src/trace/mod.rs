@@ -1,13 +1,14 @@
 //! Who asked, as which part of which trace: ids, spans, and what goes on to the next hop.
 
 mod baggage;
+mod body;
 mod builder;
 mod client;
 mod current;
 mod edge;
-mod error;
 mod exchange;
 mod future;
+mod ids;
 mod inbound;
 mod layer;
 mod mint;
@@ -16,18 +17,20 @@ mod otel;
 mod outcome;
 mod receive;
 mod sampler;
+mod scope;
 mod service;
 mod span;
 mod tracing;
 
 pub use self::{
+    body::TraceBody,
     builder::TracingBuilder,
     client::{ClientTraceLayer, ClientTraceService, ClientTracing, ClientTracingBuilder},
-    current::{Current, Run, current},
+    current::{Current, Run},
     edge::Edge,
-    error::{TracingError, TracingErrorKind},
-    future::{TraceBody, TraceFuture},
+    future::TraceFuture,
     layer::TraceLayer,
+    scope::current,
     service::TraceService,
     span::Spans,
     tracing::Tracing,

@@ -1,6 +1,6 @@
 use tower_ready_core::TraceId;
 
-use super::{TracingError, TracingErrorKind};
+use crate::{ConfigError, ConfigErrorKind, TraceContext};
 
 /// Chooses a share of all traces, the same ones in every service that has the same share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +14,20 @@ const ALL: u64 = 1 << 56;
 
 impl Sampler {
     /// Chooses this share.
-    pub(crate) fn new(ratio: f64, setting: &'static str) -> Result<Self, TracingError> {
+    pub(crate) fn new(ratio: f64, setting: &'static str) -> Result<Self, ConfigError> {
         if (0.0..=1.0).contains(&ratio) {
             let threshold = ((1.0 - ratio) * ALL as f64) as u64;
             Ok(Self { threshold })
         } else {
-            Err(TracingError::new(TracingErrorKind::Ratio(setting)))
+            Err(ConfigError::new(ConfigErrorKind::Ratio(setting)))
         }
+    }
+
+    /// A trace that begins here, chosen or not.
+    pub(super) fn root(self) -> TraceContext {
+        let root = TraceContext::root();
+        let is_chosen = self.chooses(root.trace_id());
+        root.sampled(is_chosen)
     }
 
     pub(crate) fn chooses(self, trace_id: TraceId) -> bool {
@@ -31,7 +38,6 @@ impl Sampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TraceContext;
 
     #[test]
     fn none_and_all_are_exact_and_half_is_about_half() {

@@ -3,14 +3,13 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tower_ready_core::Head;
 use tower_service::Service;
 
-use super::{
-    TraceBody, TraceFuture, Tracing, current::Scope, exchange::Exchange, layer::Condition,
-};
+use super::{TraceBody, TraceFuture, Tracing, layer::Condition, scope::Scope};
 
 /// A service whose requests have ids, spans and lines in the log.
 #[derive(Clone)]
@@ -47,7 +46,7 @@ impl<S, Q, B> Service<Request<Q>> for TraceService<S>
 where
     S: Service<Request<Q>, Response = Response<B>>,
     S::Error: 'static,
-    B: Body,
+    B: Body<Data = Bytes>,
     B::Error: 'static,
 {
     type Response = Response<TraceBody<B>>;
@@ -62,11 +61,12 @@ where
     #[inline]
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
         let passes_by = self.condition.as_ref().is_some_and(|holds| !holds(&Head::of(&request)));
-        let (scope, exchange) = match passes_by {
-            true => (Scope::default(), Exchange::NONE),
-            false => self.tracing.0.receive(&mut request),
+        let mut scope = Scope::default();
+        let watched = match passes_by {
+            true => None,
+            false => self.tracing.0.receive(&mut request, &mut scope),
         };
-        TraceFuture::call(&mut self.inner, request, scope, exchange)
+        TraceFuture::call(&mut self.inner, request, scope, watched)
     }
 }
 

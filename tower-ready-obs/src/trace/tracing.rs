@@ -14,7 +14,7 @@ use crate::log::AccessLog;
 ///
 /// let tracing = Tracing::builder().edge(Edge::Trusted).sample(0.1).build()?;
 /// let layer = tracing.layer();
-/// # Ok::<(), tower_ready_obs::TracingError>(())
+/// # Ok::<(), tower_ready_obs::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct Tracing(pub(super) Arc<Policy>);

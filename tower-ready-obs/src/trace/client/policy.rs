@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use tower_ready_core::Head;
 
 use crate::{
-    ClientTraceLayer, Spans, TracingError,
+    ClientTraceLayer, ConfigError, Spans,
     trace::{Sampler, layer::Condition},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 ///     .when(|head| head.uri().host().is_some_and(|host| host.ends_with(".internal")))
 ///     .build()?;
 /// let layer = tracing.layer();
-/// # Ok::<(), tower_ready_obs::TracingError>(())
+/// # Ok::<(), tower_ready_obs::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct ClientTracing(pub(super) Arc<Policy>);
@@ -86,7 +86,7 @@ impl ClientTracingBuilder {
     /// # Errors
     ///
     /// When a setting cannot work, with its name and what to do.
-    pub fn build(self) -> Result<ClientTracing, TracingError> {
+    pub fn build(self) -> Result<ClientTracing, ConfigError> {
         Ok(ClientTracing(Arc::new(Policy {
             sampler: Sampler::new(self.ratio, "sample")?,
             spans: self.spans,

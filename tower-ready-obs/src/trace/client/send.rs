@@ -8,18 +8,16 @@ use tower_ready_core::{Instant, Protocol};
 
 use super::policy::Policy;
 #[cfg(feature = "tracing-opentelemetry")]
-use crate::trace::{
-    exchange::{Side, Watched},
-    otel,
-};
+use crate::trace::{exchange::Side, otel};
 use crate::{
-    TraceContext,
+    TraceContext, TraceState,
     trace::{
-        current::{Current, Scope, current},
-        exchange::Exchange,
+        Current, current,
+        exchange::Watched,
         inbound::{BAGGAGE, Inbound},
         mint,
         receive::replace,
+        scope::Scope,
     },
 };
 
@@ -27,46 +25,63 @@ impl Policy {
     /// Writes into a call who asked, and as part of which trace.
     ///
     /// What stands in its headers already counts most, then the request that is being handled here.
-    pub(super) fn send<Q>(&self, request: &mut Request<Q>) -> (Scope, Exchange) {
+    #[inline]
+    pub(super) fn send<Q>(
+        &self,
+        request: &mut Request<Q>,
+        scope: &mut Scope,
+    ) -> Option<Box<Watched>> {
         if self.condition.as_ref().is_some_and(|holds| !holds(&Head::of(request))) {
-            return (Scope::default(), Exchange::NONE);
+            return None;
         }
-        let current = current();
-        let ids = current.as_ref().map(Current::ids);
-        let named = TraceContext::extract(request.headers());
-        let parent = named.as_ref().or_else(|| ids.map(|ids| &ids.context));
-        let own = parent.map_or_else(
-            || {
-                let root = TraceContext::root();
-                let is_sampled = self.sampler.chooses(root.trace_id());
-                root.sampled(is_sampled)
-            },
-            TraceContext::child,
-        );
         let inbound = Inbound::of(request.headers());
-        let (named_id, has_baggage) = (inbound.request_id(), inbound.has_baggage);
-        let request_id = self.has_request_ids.then(|| {
-            let id = named_id.map(RequestId::into_header_value);
-            let id = id.or_else(|| ids.and_then(|ids| ids.request_id.clone()));
-            id.unwrap_or_else(mint::request_id)
+        let (has_state, has_baggage) = (inbound.has_state, inbound.has_baggage);
+        let named_id = inbound.request_id().map(RequestId::into_header_value);
+        let named = inbound.context().map(|named| match has_state {
+            true => named.with_state(TraceState::of(request.headers())),
+            false => named,
         });
-        let (span, own) = self.open(own, request_id.as_ref(), parent);
+        let current = current();
+        let (of_task, id_of_task, baggage) = match current {
+            Some(Current { context, request_id, baggage }) => (Some(context), request_id, baggage),
+            None => (None, None, None),
+        };
+        let parent = named.or(of_task);
+        let own = parent.as_ref().map_or_else(|| self.sampler.root(), TraceContext::child);
+        let mut minted = None;
+        let request_id = match (self.has_request_ids, named_id.or(id_of_task)) {
+            (false, _) => None,
+            (true, None) => {
+                let both = mint::both(&own);
+                minted = Some((own.span_id(), both.traceparent));
+                Some(both.request_id)
+            }
+            (true, known) => known,
+        };
+        let (span, own) = self.open(own, request_id.as_ref(), parent.as_ref());
+        let traceparent = match minted {
+            Some((of, traceparent)) if of == own.span_id() => traceparent,
+            _ => own.traceparent(),
+        };
 
         let headers = request.headers_mut();
-        own.inject(headers);
+        headers.insert(TraceContext::TRACEPARENT, traceparent);
+        if has_state || !own.state().is_empty() {
+            replace(headers, TraceContext::TRACESTATE, own.state().header_value());
+        }
         if let Some(id) = &request_id {
-            replace(headers, RequestId::HEADER, Some(id.clone()));
+            headers.insert(RequestId::HEADER, id.clone());
         }
         // Only what is allowed was kept; what the caller has written itself is its own business.
-        let baggage = ids.and_then(|ids| ids.baggage.clone()).filter(|_| !has_baggage);
-        if let Some(baggage) = baggage {
-            headers.insert(BAGGAGE, baggage);
+        if let Some(baggage) = baggage.filter(|_| !has_baggage) {
+            headers.insert(BAGGAGE, HeaderValue::clone(&baggage));
         }
         #[cfg(feature = "tracing-opentelemetry")]
         let watched = watch(request, span.as_ref(), own, request_id);
         #[cfg(not(feature = "tracing-opentelemetry"))]
         let watched = None;
-        (Scope::new(None, span), Exchange { answer_to: None, watched })
+        *scope = Scope::of_span(span);
+        watched
     }
 
     #[cfg(not(feature = "tracing-opentelemetry"))]
@@ -109,7 +124,7 @@ fn watch<Q>(
     let exported = otel::Exported::of(span, request.uri(), Side::Client)?;
     Some(Box::new(Watched {
         side: Side::Client,
-        current: Current::new(crate::trace::current::Ids { context, request_id, baggage: None }),
+        current: Current { context, request_id, baggage: None },
         exported: Some(exported),
         log: None,
         method: request.method().clone(),
@@ -123,6 +138,7 @@ fn watch<Q>(
         bytes: 0,
         status: None,
         code: None,
+        web: crate::grpc_web::WebStatus::of(Protocol::of(request)),
         rejection: None,
     }))
 }

@@ -1,12 +1,13 @@
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use crate::{
     ClientTracing,
-    trace::{TraceBody, TraceFuture},
+    trace::{TraceBody, TraceFuture, scope::Scope},
 };
 
 /// A client whose calls are part of the trace on whose behalf they are made.
@@ -43,7 +44,7 @@ impl<S, Q, B> Service<Request<Q>> for ClientTraceService<S>
 where
     S: Service<Request<Q>, Response = Response<B>>,
     S::Error: 'static,
-    B: Body,
+    B: Body<Data = Bytes>,
     B::Error: 'static,
 {
     type Response = Response<TraceBody<B>>;
@@ -57,7 +58,8 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
-        let (scope, exchange) = self.tracing.0.send(&mut request);
-        TraceFuture::call(&mut self.inner, request, scope, exchange)
+        let mut scope = Scope::default();
+        let watched = self.tracing.0.send(&mut request, &mut scope);
+        TraceFuture::call(&mut self.inner, request, scope, watched)
     }
 }
