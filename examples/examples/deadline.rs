@@ -1,7 +1,7 @@
 //! Deadlines alone: a request has a second, or less if its caller says so.
 //!
 //! `cargo run -p tower-ready-examples --example deadline`, then
-//! `curl -i -H 'x-request-timeout-ms: 300' localhost:3000/report`, or `/stuck`
+//! `curl -i -H 'x-request-timeout-ms: 700' localhost:3000/report`, or `/stuck`
 
 use std::{error::Error, future::pending, net::Ipv4Addr, time::Duration};
 
@@ -14,7 +14,7 @@ use tower_ready_deadline::{ConfigError, Deadline, DeadlineExt, Deadlines};
 
 /// What is nice to have gets the time that the rest does not need.
 async fn report(Extension(deadline): Extension<Deadline>) -> &'static str {
-    let spare = deadline.left().saturating_sub(Duration::from_millis(100));
+    let spare = deadline.left().saturating_sub(Duration::from_millis(500));
     let figures = sleep(Duration::from_secs(60));
     match timeout(spare, figures).await {
         Ok(()) => "a report with all figures",

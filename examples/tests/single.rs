@@ -96,7 +96,7 @@ async fn a_report_comes_in_time_and_what_hangs_is_given_up() {
         request.headers_mut().insert("x-request-timeout-ms", millis);
         request
     };
-    let (answer, body) = ask(&mut app, within("/report", "300")).await;
+    let (answer, body) = ask(&mut app, within("/report", "900")).await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(body, "a report without the figures of last year");
 

@@ -68,8 +68,8 @@ async fn an_operator_may_ask_for_the_end() {
 #[tokio::test]
 async fn an_instance_that_leaves_serves_until_balancers_have_noticed() {
     for host in HTTP_HOSTS {
-        let server = Server::start(host, &["--lame-duck", "2s"]);
-        let upload = call(server.address, Method::GET, "/slow?ms=2500").open();
+        let server = Server::start(host, &["--lame-duck", "4s"]);
+        let upload = call(server.address, Method::GET, "/slow?ms=4500").open();
         let upload = tokio::spawn(upload);
         get(server.address, "/").await;
         server.terminate();

@@ -49,7 +49,9 @@ async fn without_redis_each_policy_does_as_it_was_told() {
             ["--redis", &url, "--quota", "6/1h", "--instances", "2", "--on-store-error", choice];
         let server = Server::start("axum", &flags);
         let alice = mint(&["--sub", "alice", "--scope", "orders:read"]);
-        assert_eq!(order_7(server.address, &alice).await.status, 200, "{choice}");
+        // However busy this machine is, Redis answers in time now and then.
+        let served = async { while order_7(server.address, &alice).await.status != 200 {} };
+        within(served).await;
         redis.kill();
         let told = format!("redis: {word}");
         let noticed = async {

@@ -70,11 +70,11 @@ async fn an_upstream_hears_of_time_trace_and_request_and_of_no_credentials() {
     let upstream = Upstream::default();
     let base = base(upstream.start().await);
     for host in HTTP_HOSTS {
-        let server = Server::start(host, &["--upstream", &base]);
+        let server = Server::start(host, &["--upstream", &base, "--upstream-timeout", "20s"]);
         let asked = call(server.address, Method::GET, "/upstream/a/b?x=1").by(&server.token);
         let asked = asked
             .header("x-request-id", "smoke-3")
-            .header("x-request-timeout-ms", "700")
+            .header("x-request-timeout-ms", "9000")
             .header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-01"))
             .header("tracestate", "a=b");
         let answer = asked.send().await;
@@ -87,16 +87,19 @@ async fn an_upstream_hears_of_time_trace_and_request_and_of_no_credentials() {
         assert!(!told("traceparent").contains("b7ad6b7169203331"), "{host}");
         assert_eq!(told("tracestate"), "a=b", "{host}");
         let left: u64 = told("x-request-timeout-ms").parse().unwrap();
-        assert!((1..700).contains(&left), "{host}: {left}");
+        assert!((1..9_000).contains(&left), "{host}: {left}");
         assert_eq!(told("authorization"), "", "{host}");
 
-        let patient = get(server.address, "/upstream/a").await.json();
-        let left = patient["told"]["x-request-timeout-ms"].as_str().unwrap().parse::<u64>();
-        assert!((1..=1_000).contains(&left.unwrap()), "{host}: an attempt has a second");
         for path in ["/upstream/../a", "/upstream/%2E%2e/a", "/upstream/a/./b"] {
             let refused = call(server.address, Method::GET, path).send().await;
             assert_eq!(refused.status, 400, "{host}: {path}");
         }
+        server.stop();
+
+        let server = Server::start(host, &["--upstream", &base]);
+        let patient = get(server.address, "/upstream/a").await.json();
+        let left = patient["told"]["x-request-timeout-ms"].as_str().unwrap().parse::<u64>();
+        assert!((1..=1_000).contains(&left.unwrap()), "{host}: an attempt has a second");
         server.stop();
     }
 }
@@ -106,7 +109,7 @@ async fn each_way_to_fail_has_its_status() {
     let upstream = Upstream::default();
     let base = base(upstream.start().await);
     for host in HTTP_HOSTS {
-        let server = Server::start(host, &["--upstream", &base, "--upstream-timeout", "100ms"]);
+        let server = Server::start(host, &["--upstream", &base, "--upstream-timeout", "500ms"]);
         get(server.address, "/upstream/hang").await.assert_problem(504);
         upstream.says(404);
         get(server.address, "/upstream/a").await.assert_problem(404);
@@ -146,7 +149,8 @@ async fn a_dead_upstream_is_left_alone_and_tried_again() {
     for host in HTTP_HOSTS {
         let upstream = Upstream::default();
         let base = base(upstream.start().await);
-        let server = Server::start(host, &["--upstream", &base, "--breaker-open", "300ms"]);
+        let flags = ["--upstream", &base, "--breaker-open", "300ms", "--upstream-timeout", "5s"];
+        let server = Server::start(host, &flags);
         upstream.says(503);
         get(server.address, "/upstream/a").await.assert_problem(503);
         assert_eq!(upstream.calls(), 3, "{host}: two retries at most");
