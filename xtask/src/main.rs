@@ -8,6 +8,7 @@ mod cmd;
 mod drive;
 mod failure;
 mod interop;
+mod markdown;
 mod package;
 mod python;
 mod redis;

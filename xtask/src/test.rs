@@ -4,7 +4,7 @@ use crate::cmd::{cargo, succeeds};
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::workspace::{self, Published};
-use crate::{bench, package, redis};
+use crate::{bench, markdown, package, redis};
 
 #[derive(Debug, Default)]
 struct Options {
@@ -49,6 +49,7 @@ fn everything(report: &mut Report) -> Result<(), Failure> {
     prepare(report)?;
     report.run(cargo("fmt --all --check"))?;
     report.check("package lists", || package::check(&crates))?;
+    report.check("links and snippets of pages", markdown::check)?;
     let clippy = "clippy --workspace --all-targets --all-features --locked -- -D warnings";
     report.run(cargo(clippy))?;
     report.run(cargo("test --workspace --all-features --locked"))?;
