@@ -31,6 +31,9 @@ pub(crate) struct Connection {
     http2: AtomicBool,
     /// Whether its next answer is to be the last.
     retired: AtomicBool,
+    /// Whether a client of HTTP/2 is to be told to open no more calls.
+    #[cfg(feature = "hyper")]
+    goes: AtomicBool,
     in_flight: AtomicU32,
     /// What had been read when the last request ended.
     read_at_rest: AtomicU64,
@@ -61,6 +64,8 @@ impl Connection {
             upgraded: AtomicBool::new(false),
             http2: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            #[cfg(feature = "hyper")]
+            goes: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             read_at_rest: AtomicU64::new(0),
             ended: AtomicU8::new(Ending::None as u8),
@@ -203,6 +208,18 @@ impl Connection {
         if self.is_kept_alive() {
             self.end(Ending::IfIdle);
         }
+    }
+
+    /// Has a client of HTTP/2 be told to open no more calls.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn tell_to_go(&self) {
+        self.goes.store(true, SeqCst);
+        self.wake();
+    }
+
+    #[cfg(feature = "hyper")]
+    pub(crate) fn is_to_go(&self) -> bool {
+        self.goes.load(SeqCst)
     }
 
     pub(crate) fn is_retired(&self) -> bool {

@@ -1,6 +1,6 @@
 //! One connection, and when it is told to go.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -17,7 +17,7 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::{BoxError, Handshake, Settings};
+use super::{BoxError, Handshake, Settings, farewell::Farewell};
 use crate::{Lifecycle, OnConnection, TrackedIo, connection::Connection, ramp};
 
 /// Serves one connection to its end.
@@ -42,6 +42,7 @@ pub(super) async fn serve<I, H, S, B>(
     let Ok(Ok(io)) = timeout(settings.handshake_timeout, handshake.handshake(io)).await else {
         return;
     };
+    let io = Farewell::new(io, Arc::clone(&record));
     let service = TowerToHyperService::new(OnConnection::new(service, record));
     let mut connection = pin!(hyper.serve_connection_with_upgrades(TokioIo::new(io), service));
     let patience = tokio::select! {
@@ -85,18 +86,18 @@ impl Goodbye {
     async fn said(self) -> Option<Duration> {
         tokio::select! {
             () = self.lifecycle.graceful() => None,
-            () = self.lame() => None,
+            never = self.lame() => match never {},
             () = self.old() => Some(self.grace),
         }
     }
 
-    /// On HTTP/2, at a moment of its own within the lame duck, at which nothing is in flight on it.
+    /// Tells a client of HTTP/2, at a moment of its own within the lame duck, to open no more calls.
     ///
-    /// haproxy before 2024 answers a GOAWAY that finds it about to send a call with a reset that is
-    /// an error of the whole connection, and whatever is in flight there is lost. One that is always
-    /// busy is told in the end, when balancers have left. Clients of HTTP/1 are told by the layer
-    /// with an answer, which is the only way that loses nothing.
-    async fn lame(&self) {
+    /// At one at which nothing is in flight: haproxy before 2024, if it is about to send a call just
+    /// then, breaks the connection. One that is always busy is told in the end, when balancers have
+    /// left. Clients of HTTP/1 are told by the layer with an answer, which is the only way that loses
+    /// nothing.
+    async fn lame(&self) -> Infallible {
         self.lifecycle.draining().await;
         let traffic = &self.lifecycle.0.traffic;
         let latest = sleep(traffic.last_moment_to_go());
@@ -108,6 +109,9 @@ impl Goodbye {
             () = latest => {}
             () = self.at_rest() => {}
         }
+        self.connection.tell_to_go();
+        // hyper tells it again, with the last call that counts, when nobody is accepted any more.
+        pending().await
     }
 
     async fn at_rest(&self) {
@@ -120,7 +124,7 @@ impl Goodbye {
     async fn old(&self) {
         match self.age {
             Some(age) => sleep(age).await,
-            None => std::future::pending().await,
+            None => pending().await,
         }
         while !self.connection.is_http2() {
             self.connection.retire();
@@ -154,7 +158,17 @@ mod tests {
             sleep(in_flight).await;
             drop(request);
         });
-        goodbye.said().await;
+        let _ = timeout(LAME_DUCK * 2, async {
+            tokio::select! {
+                _ = goodbye.said() => {}
+                () = async {
+                    while !connection.is_to_go() {
+                        sleep(REST).await;
+                    }
+                } => {}
+            }
+        })
+        .await;
         request.abort();
         began.elapsed()
     }
@@ -163,7 +177,7 @@ mod tests {
     async fn a_connection_is_told_when_nothing_is_in_flight() {
         for _ in 0..20 {
             let told = told(Duration::from_secs(3)).await;
-            assert!(told >= Duration::from_secs(3) && told <= RAMP + 2 * REST, "{told:?}");
+            assert!(told >= Duration::from_secs(3) && told <= RAMP + 3 * REST, "{told:?}");
         }
     }
 
@@ -171,7 +185,7 @@ mod tests {
     async fn one_that_is_always_busy_is_told_after_the_ramp() {
         for _ in 0..20 {
             let told = told(Duration::from_secs(60)).await;
-            assert!(told >= RAMP - REST && told <= LAME_DUCK + REST, "{told:?}");
+            assert!(told >= RAMP - REST && told <= LAME_DUCK + 3 * REST, "{told:?}");
         }
     }
 }
