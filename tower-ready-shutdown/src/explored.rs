@@ -24,13 +24,13 @@ mod sync {
     };
 }
 
-#[allow(dead_code, reason = "of which not all is explored")]
+#[allow(clippy::duplicate_mod, dead_code, reason = "on purpose, and not all is explored")]
 #[path = "connection/record.rs"]
 mod record;
-#[allow(dead_code, reason = "of which not all is explored")]
+#[allow(clippy::duplicate_mod, dead_code, reason = "on purpose, and not all is explored")]
 #[path = "connection/state.rs"]
 mod state;
-#[allow(dead_code, reason = "of which not all is explored")]
+#[allow(clippy::duplicate_mod, dead_code, reason = "on purpose, and not all is explored")]
 #[path = "traffic.rs"]
 mod traffic;
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{sync::oneshot, time::Instant};
-use tower_ready_shutdown::{Cause, Event, How, Lifecycle, LifecycleBuilder, Phase, Retry, Timings};
+use tower_ready_shutdown::{Cause, Event, How, Lifecycle, LifecycleBuilder, Phase, Timings};
 
 const TIMINGS: Timings = Timings::new(secs(8), secs(14));
 
@@ -201,60 +201,6 @@ async fn a_rush_shortens_what_is_left() {
     lifecycle.drain();
     let _ = lifecycle.run(serve(lifecycle.clone())).await;
     assert!((secs(3)..secs(4)).contains(&began.elapsed()), "{:?}", began.elapsed());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_process_is_ready_when_it_serves_and_its_gates_are_open() {
-    let lifecycle = lifecycle();
-    let migrations = lifecycle.gate("migrations");
-    lifecycle.gate("cache").open();
-    let run = tokio::spawn({
-        let lifecycle = lifecycle.clone();
-        async move { lifecycle.run(serve(lifecycle.clone())).await }
-    });
-    tokio::time::sleep(secs(1)).await;
-    assert_eq!(lifecycle.phase(), Phase::Starting);
-    assert_eq!(lifecycle.closed_gates(), ["migrations"]);
-    migrations.open();
-    assert_eq!(lifecycle.phase(), Phase::Ready);
-
-    let late = lifecycle.gate("late");
-    assert_eq!(lifecycle.phase(), Phase::Ready, "a gate closes nothing behind us");
-    drop(late);
-    lifecycle.close();
-    assert!(run.await.unwrap().is_clean());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_dependency_is_tried_until_it_is_there() {
-    let diary = Diary::default();
-    let observed = diary.clone();
-    let observer = move |event: &Event<'_>| match event {
-        Event::GateWaits { name, attempt, error, .. } => {
-            observed.write(format!("{name} {attempt} {error}"));
-        }
-        Event::GateLost { name, .. } => observed.write(format!("{name} lost")),
-        _ => {}
-    };
-    let lifecycle = builder().on_event(observer).build().unwrap();
-    let mut tries = 0;
-    lifecycle.wait_for_with(Retry::default().timeout(secs(1)), "redis", move || {
-        tries += 1;
-        let this = tries;
-        async move {
-            match this {
-                1 => Err("refused"),
-                2 => pending().await,
-                _ => Ok(()),
-            }
-        }
-    });
-    lifecycle.wait_for("broken", || async { panic!("a try") as Result<(), String> });
-    lifecycle.ready();
-    tokio::time::sleep(secs(10)).await;
-    assert_eq!(diary.read(), ["redis 1 refused", "broken lost", "redis 2 no answer within 1s"]);
-    assert_eq!(lifecycle.phase(), Phase::Starting, "what broke is never done");
-    assert_eq!(lifecycle.closed_gates(), ["broken"]);
 }
 
 #[tokio::test(start_paused = true)]
