@@ -1,6 +1,6 @@
 //! A Redis Cluster.
 
-use super::{Directory, Redis, SERVER_IS_READY, any_port, server_args, until};
+use super::{Directory, Redis, SERVER_IS_READY, any_port, cut_off, server_args, until};
 
 /// Three masters that share the slots, and a replica of each. Dropping it ends them all.
 ///
@@ -76,10 +76,10 @@ impl Cluster {
         (0..MASTERS).rfind(|master| master * SLOTS / MASTERS <= slot).expect("zero is less")
     }
 
-    /// The replica of a master gets nothing more from it, and has lost it when it is promoted.
+    /// The replica of a master has all so far and gets nothing more. What comes is lost when it is
+    /// promoted.
     pub fn cut_off(&self, master: usize) {
-        self.nodes[master + MASTERS].pause();
-        self.nodes[master].cli(&["CLIENT", "KILL", "TYPE", "replica"]);
+        cut_off(&self.nodes[master], &self.nodes[master + MASTERS]);
     }
 
     /// Kills a master, and promotes its replica.

@@ -49,6 +49,8 @@ pub struct Redis {
     port: u16,
     args: Vec<String>,
     ready: &'static str,
+    /// By which `cli` is let in.
+    password: Option<&'static str>,
     process: Option<Process>,
     _directory: Option<Directory>,
 }
@@ -88,12 +90,17 @@ impl Redis {
             match Process::start(&args, ready) {
                 Ok(process) => {
                     let process = Some(process);
-                    return Self { port, args, ready, process, _directory: directory };
+                    let (password, _directory) = (None, directory);
+                    return Self { port, args, ready, password, process, _directory };
                 }
                 Err(output) => complaint = output,
             }
         }
         panic!("redis-server does not start:\n{complaint}");
+    }
+
+    fn with_password(self, password: &'static str) -> Self {
+        Self { password: Some(password), ..self }
     }
 
     /// Where it listens on 127.0.0.1.
@@ -129,7 +136,7 @@ impl Redis {
     ///
     /// When Redis does not answer within ten seconds.
     pub fn try_cli(&self, command: &[&str]) -> Result<String, String> {
-        resp::ask(self.port, None, command)
+        resp::ask(self.port, self.password, command)
     }
 
     /// Stops the server in its tracks: connections succeed, and nothing comes back over them.
@@ -198,4 +205,18 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     panic!("waited a minute for {what}");
+}
+
+/// A replica has all that its master has, and gets nothing more.
+fn cut_off(master: &Redis, replica: &Redis) {
+    let offset = |redis: &Redis, name: &str| -> u64 {
+        let info = redis.cli(&["INFO", "replication"]);
+        let offset = info.lines().find_map(|line| line.trim().strip_prefix(name));
+        offset.and_then(|offset| offset.parse().ok()).expect("it replicates")
+    };
+    let all = offset(master, "master_repl_offset:");
+    until("the replica has all", || offset(replica, "slave_repl_offset:") >= all);
+    replica.pause();
+    // It cannot come back while it is paused.
+    master.cli(&["CLIENT", "KILL", "TYPE", "replica"]);
 }

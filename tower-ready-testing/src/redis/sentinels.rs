@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Directory, Redis, resp, until};
+use super::{Directory, Redis, cut_off, until};
 
 /// A master and its replica, which have a password, and three Sentinels that watch them. Dropping it
 /// ends them all.
@@ -29,12 +29,12 @@ impl Sentinels {
     #[must_use]
     pub fn start() -> Self {
         let mut options = vec!["--requirepass", Self::PASSWORD, "--masterauth", Self::PASSWORD];
-        let master = Redis::start_with(&options);
+        let master = Redis::start_with(&options).with_password(Self::PASSWORD);
         let of = master.port().to_string();
         options.extend(["--replicaof", "127.0.0.1", &of]);
-        let replica = Redis::start_with(&options);
+        let replica = Redis::start_with(&options).with_password(Self::PASSWORD);
         until("the replica has its copy", || {
-            as_user(&replica, &["INFO", "replication"]).contains("master_link_status:up")
+            replica.cli(&["INFO", "replication"]).contains("master_link_status:up")
         });
         let sentinels = (0..3).map(|_| sentinel(master.port())).collect();
         let all = Self { master, replica, sentinels };
@@ -54,16 +54,21 @@ impl Sentinels {
         self.sentinels.iter().map(Redis::url).collect()
     }
 
+    /// Sends one command to the master.
+    #[expect(clippy::must_use_candidate, reason = "many a command is sent for its effect")]
+    pub fn master(&self, command: &[&str]) -> String {
+        self.master.cli(command)
+    }
+
     /// Sends one command to the replica.
     #[expect(clippy::must_use_candidate, reason = "many a command is sent for its effect")]
     pub fn replica(&self, command: &[&str]) -> String {
-        as_user(&self.replica, command)
+        self.replica.cli(command)
     }
 
-    /// The replica gets nothing more, and has lost it when it is promoted.
+    /// The replica has all so far and gets nothing more. What comes is lost when it is promoted.
     pub fn cut_off(&self) {
-        self.replica.pause();
-        as_user(&self.master, &["CLIENT", "KILL", "TYPE", "replica"]);
+        cut_off(&self.master, &self.replica);
     }
 
     /// Kills the master, and has a Sentinel promote the replica.
@@ -105,10 +110,4 @@ fn sentinel(master: u16) -> Redis {
         vec![name.clone(), "--sentinel".to_owned()]
     };
     Redis::launch(args, "Sentinel ID is", Some(directory))
-}
-
-/// Sends one command with the password.
-fn as_user(redis: &Redis, command: &[&str]) -> String {
-    resp::ask(redis.port(), Some(Sentinels::PASSWORD), command)
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
