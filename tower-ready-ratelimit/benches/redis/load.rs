@@ -112,23 +112,35 @@ pub(crate) async fn passes(
     latencies
 }
 
-/// Offers so many calls a second, whatever becomes of them. Returns how many there were.
-pub(crate) async fn offer<F>(each_second: u64, time: Duration, call: impl Fn(u64) -> F) -> u64
+/// Offers so many calls a second, whatever becomes of them. Returns how many there were, and how many
+/// of them were answered with yes before the time was over: a machine that is too slow to ask so often
+/// goes on answering for a while.
+pub(crate) async fn offer<F>(
+    each_second: u64,
+    time: Duration,
+    call: impl Fn(u64) -> F,
+) -> (u64, u64)
 where
-    F: Future<Output = ()> + Send + 'static,
+    F: Future<Output = bool> + Send + 'static,
 {
     let begin = Instant::now();
+    let admitted = Arc::new(AtomicU64::new(0));
     let mut calls = tokio::task::JoinSet::new();
     let mut offered = 0;
     while Instant::now().since(begin) < time {
         let due = (Instant::now().since(begin).as_secs_f64() * each_second as f64) as u64;
         while offered < due {
-            calls.spawn(call(offered));
+            let (call, admitted) = (call(offered), Arc::clone(&admitted));
+            calls.spawn(async move {
+                if call.await && Instant::now().since(begin) < time {
+                    admitted.fetch_add(1, Relaxed);
+                }
+            });
             offered += 1;
         }
         while calls.try_join_next().is_some() {}
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     while calls.join_next().await.is_some() {}
-    offered
+    (offered, admitted.load(Relaxed))
 }

@@ -1,7 +1,7 @@
 //! What a decision costs that instances share, beside what others do with one command.
 //!
 //! `cargo bench -p tower-ready-ratelimit --features redis --bench redis`, and with one of `decisions`,
-//! `outage`, `utilisation` behind `--` that part only.
+//! `outage`, `utilisation`, `sizes` behind `--` that part only.
 //!
 //! Client and server share the machine, so the figures compare only with one another.
 
@@ -14,14 +14,9 @@
 
 mod load;
 mod peers;
+mod sizes;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use load::{Measured, measure};
 use peers::Call;
@@ -55,6 +50,9 @@ fn main() {
         }
         if is_wanted("utilisation") {
             utilisation().await;
+        }
+        if is_wanted("sizes") {
+            sizes::measure().await;
         }
     });
 }
@@ -196,15 +194,17 @@ async fn outage() {
 
 /// How much of what is offered passes, and on how many trips.
 async fn utilisation() {
-    println!("\n## Four instances, 5,000 a second and 5,000 at once\n");
+    const TIME: Duration = Duration::from_secs(5);
+    println!("\n## Four instances, 5,000 a second and 5,000 at once, for five seconds\n");
     println!(
-        "| offered | exact admitted | leased admitted | of exact | exact decisions/trip | leased decisions/trip |"
+        "| offered | there was | exact admitted | leased admitted | of exact | left | exact decisions/trip | leased decisions/trip | leased trips/s and instance |"
     );
-    println!("|---|---:|---:|---:|---:|---:|");
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
     let quota = Quota::per_second(5_000);
-    for (name, offered) in
+    for (name, each_second) in
         [("3,000/s", 3_000u64), ("10,000/s", 10_000), ("20,000/s", 20_000), ("100,000/s", 100_000)]
     {
+        let there_was = (each_second * 5).min(30_000);
         let mut results = Vec::new();
         for mode in [Mode::Exact, Mode::Leased] {
             let redis = Redis::start();
@@ -215,22 +215,24 @@ async fn utilisation() {
                 stores.push(builder.connect(client).await.unwrap());
             }
             let before: u64 = stores.iter().map(|store| store.stats().trips).sum();
-            let admitted = Arc::new(AtomicU64::new(0));
-            let asked = load::offer(offered, Duration::from_secs(5), |number| {
+            let (asked, admitted) = load::offer(each_second, TIME, |number| {
                 let store = stores[number as usize % 4].clone();
-                let admitted = Arc::clone(&admitted);
-                async move {
-                    if take(&store, 1, &quota).await == Some(true) {
-                        admitted.fetch_add(1, Relaxed);
-                    }
-                }
-            });
-            let asked = asked.await;
+                async move { take(&store, 1, &quota).await == Some(true) }
+            })
+            .await;
             let trips: u64 = stores.iter().map(|store| store.stats().trips).sum();
-            results.push((admitted.load(Relaxed), asked / (trips - before).max(1)));
+            let left = stores[0].peek(&Demand::new(key(1), &quota)).await;
+            let left = left.map_or(0, |level| level.remaining());
+            let trips = (trips - before).max(1);
+            results.push((admitted, asked / trips, left, trips / 4 / TIME.as_secs()));
         }
-        let [(exact, exact_trips), (leased, leased_trips)] = results[..] else { unreachable!() };
+        let [(exact, exact_per_trip, ..), (leased, leased_per_trip, left, trips)] = results[..]
+        else {
+            unreachable!()
+        };
         let part = leased as f64 * 100.0 / exact as f64;
-        println!("| {name} | {exact} | {leased} | {part:.1} % | {exact_trips} | {leased_trips} |");
+        println!(
+            "| {name} | {there_was} | {exact} | {leased} | {part:.1} % | {left} | {exact_per_trip} | {leased_per_trip} | {trips} |"
+        );
     }
 }

@@ -1,3 +1,5 @@
+//! How a store is put together.
+
 use std::{
     hash::{BuildHasher, RandomState},
     sync::{

@@ -20,11 +20,11 @@ use super::{
     breaker::Breaker,
     denied::Denied,
     holders::Holders,
-    lease::Terms,
     scripts::{self, Scripts, Words},
     settings::Settings,
     share::Shadow,
     stats::Counters,
+    terms::Terms,
     ticks::Ticks,
 };
 use crate::{

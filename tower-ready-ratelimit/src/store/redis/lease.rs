@@ -13,8 +13,9 @@ use std::{
 
 use tower_ready_core::Instant;
 
+use super::terms::Terms;
+use crate::quota::Span;
 pub(super) use crate::store::pot::{Pot, Taken};
-use crate::{Quota, quota::Span};
 
 /// What one instance holds of one bucket, and who waits for more of it.
 #[derive(Debug)]
@@ -64,6 +65,8 @@ pub(super) struct Grant {
     /// So many of those that were held still are.
     pub(super) kept: u64,
     pub(super) granted: u64,
+    /// So many were left in the bucket.
+    pub(super) room: u64,
     /// When the bucket is full at the earliest.
     pub(super) full: Span,
 }
@@ -80,17 +83,6 @@ pub(super) struct Outcome<W> {
     pub(super) again: bool,
 }
 
-/// How long leases last, and how fast is asked for them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
-    /// For so long the bucket remembers a lease.
-    pub(super) life: Duration,
-    /// When little is left, an instance asks no more often than this.
-    pub(super) pause: Duration,
-    /// So many units may be spent and not reported when the bucket lacks nothing else.
-    pub(super) lag: u64,
-}
-
 /// What becomes of somebody who wants units.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wanted<W> {
@@ -101,26 +93,6 @@ pub(super) enum Wanted<W> {
     InLine {
         send: bool,
     },
-}
-
-impl Terms {
-    pub(super) fn new(quota: &Quota, life: Duration) -> Self {
-        // A bucket fills a little meanwhile, and loses nothing by it.
-        let tolerance = quota.rate().tolerance.nanos;
-        let pause = Duration::from_nanos(tolerance / 50).min(Duration::from_millis(20));
-        // What is spent and not reported does not refill. This is a hundredth of what a bucket gives
-        // that was full five seconds ago.
-        let period = quota.period().as_nanos().max(1);
-        let refills = u128::from(quota.count()) * Duration::from_secs(5).as_nanos() / period;
-        let lag = (u128::from(quota.max_burst()) + refills) / 100;
-        Self { life, pause, lag: u64::try_from(lag).unwrap_or(u64::MAX).min(Pot::MAX) }
-    }
-
-    /// How long the instance believes in a lease. Clocks may differ by one part in a hundred, and
-    /// its count begins before the message is sent.
-    pub(super) fn belief(&self) -> Duration {
-        self.life - self.life / 100
-    }
 }
 
 /// A lease that is smaller does not pay.
@@ -235,7 +207,9 @@ impl<W> Holder<W> {
             self.full.store(grant.full.nanos, Relaxed);
             let aim = desk.aim(terms);
             let holds = self.pot.units();
-            let is_scarce = is_short || (aim >= SMALLEST && holds < desk.soon(terms));
+            // A bucket that has more than it refills in a pause is asked until it has not.
+            let is_low = holds < desk.soon(terms) && grant.room <= terms.refill;
+            let is_scarce = is_short || (aim >= SMALLEST && is_low);
             desk.not_before = if is_scarce { ask.at + terms.pause } else { ask.at };
             self.low.store(if is_scarce { 0 } else { holds * 3 / 10 }, Relaxed);
             // Whoever came meanwhile takes of what was brought. If there is little left in the

@@ -5,7 +5,8 @@ use tower_ready_core::Instant;
 use super::{
     Script,
     batch::Wish,
-    lease::{Ask, Grant, Terms},
+    lease::{Ask, Grant},
+    terms::Terms,
     ticks::Ticks,
 };
 use crate::{
@@ -120,8 +121,9 @@ pub(super) fn granted(asked: Instant, wish: &Wish, reply: &[i64]) -> Result<Gran
     let numbers: Vec<u64> = reply.iter().filter_map(|it| u64::try_from(*it).ok()).collect();
     match numbers[..] {
         [1, kept, granted, missing] => {
-            let full = Ticks::of(&wish.quota).full(asked, missing, wish.quota.rate());
-            Ok(Grant { kept, granted, full })
+            let ticks = Ticks::of(&wish.quota);
+            let full = ticks.full(asked, missing, wish.quota.rate());
+            Ok(Grant { kept, granted, room: ticks.room(missing), full })
         }
         [0, ..] => Err(StoreError::new("a later message of this instance arrived before")),
         _ => Err(strange()),

@@ -66,6 +66,11 @@ impl Ticks {
         self.tolerance.saturating_add(self.cost(debt)).min(Self::MAX)
     }
 
+    /// How many units a bucket has that lacks so many ticks.
+    pub(super) const fn room(&self, missing: u64) -> u64 {
+        self.tolerance.saturating_sub(missing) / self.step
+    }
+
     /// When a bucket is full that lacks so many ticks, not a part of a nanosecond too early.
     pub(super) fn full(&self, since: Instant, missing: u64, rate: &Rate) -> Span {
         let per_micro = u128::from(self.per_micro);

@@ -82,6 +82,15 @@ fn little_is_refused_that_a_single_bucket_would_admit() {
 }
 
 #[test]
+fn a_burst_at_once_empties_the_bucket() {
+    // A thousand in four milliseconds.
+    for quota in [Quota::per_second(10).burst(500), Quota::per_second(1_000).burst(500)] {
+        let run = offer(quota, &[(250_000, 4)]);
+        assert!(run.admitted * 100 >= run.single * 95, "{quota}: {run:?}");
+    }
+}
+
+#[test]
 fn a_message_is_sent_for_many_callers() {
     for (load, run) in offers(Quota::per_second(5_000)) {
         assert!(run.messages * 40 <= run.offered, "{load}: {run:?}");

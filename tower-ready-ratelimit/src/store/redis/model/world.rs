@@ -6,7 +6,8 @@ use tower_ready_core::Instant;
 
 use super::{
     super::{
-        lease::{Ask, Grant, Holder, Outcome, Terms, Wanted},
+        lease::{Ask, Grant, Holder, Outcome, Wanted},
+        terms::Terms,
         ticks::Ticks,
     },
     ledger::Ledger,
@@ -199,6 +200,7 @@ impl World {
         let grant = granted.map(|(_, [_, kept, granted, missing])| Grant {
             kept,
             granted,
+            room: self.ticks.room(missing),
             full: self.ticks.full(ask.at, missing, &rate),
         });
         let now = self.local(node);
