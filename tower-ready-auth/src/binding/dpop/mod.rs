@@ -94,10 +94,8 @@ impl Dpop {
         let (Some(proof), None) = (proofs.next(), proofs.next()) else {
             return Err(Reason::BadProof.into());
         };
-        let now = self.0.clock.now();
-        let read = self.read(proof.as_bytes(), head, token, now);
-        let (proof, has_nonce) = read.ok_or(Reason::BadProof)?;
-        has_nonce.then_some(proof).ok_or_else(|| Reason::NonceRequired.into())
+        let read = self.read(proof.as_bytes(), head, token, self.0.clock.now());
+        Ok(read.ok_or(Reason::BadProof)??)
     }
 
     /// A nonce for the next proof.
@@ -106,20 +104,25 @@ impl Dpop {
         HeaderValue::try_from(nonces.at(self.0.clock.now())).ok()
     }
 
-    /// A proof that is of this request, this token and this minute, and whether it has the nonce
-    /// that it needs.
+    /// A proof that is of this request, this token and this minute, with the nonce that it needs.
     fn read(
         &self,
         proof: &[u8],
         head: &Head<'_>,
         token: &[u8],
         now: Millis,
-    ) -> Option<(Proof, bool)> {
+    ) -> Option<Result<Proof, Reason>> {
         let compact = Compact::split(proof, MAX_PROOF).ok()?;
-        let key = signer(&compact)?;
         let payload = compact.decode_payload().ok()?;
         let claims = Object::parse(&payload)?;
         let text = |name: &str| claims.get(name).and_then(Json::as_str);
+        // Before the signature: who comes without a nonce is not counted as one who fails, and must
+        // not cost what one who fails does.
+        let is_known = |nonces: &Nonces| text("nonce").is_some_and(|it| nonces.has(it, now));
+        if !self.0.nonces.as_ref().is_none_or(is_known) {
+            return Some(Err(Reason::NonceRequired));
+        }
+        let key = signer(&compact)?;
         let is_method = text("htm")? == head.method().as_str();
         let is_url = self.0.origin.is_of(text("htu")?, head.uri().path());
         let is_token = base64url::decode(text("ath")?.as_bytes())? == sha256(token);
@@ -131,8 +134,7 @@ impl Dpop {
         digest.update(&key);
         digest.update(id.as_bytes());
         let id = digest.finish().as_ref().try_into().ok()?;
-        let is_known = |nonces: &Nonces| text("nonce").is_some_and(|it| nonces.has(it, now));
-        Some((Proof { key, id }, self.0.nonces.as_ref().is_none_or(is_known)))
+        Some(Ok(Proof { key, id }))
     }
 
     fn is_now(&self, issued: &Json<'_>, now: Millis) -> Option<bool> {
