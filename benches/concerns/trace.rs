@@ -1,18 +1,18 @@
 //! Ids, spans and the access log: what they cost when nobody listens, and when somebody does.
 
-use std::io;
+use std::{cell::RefCell, io};
 
 use bytes::Bytes;
-use http::{HeaderName, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body::Body;
 use http_body_util::Empty;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, service_fn};
 use tower_http::{
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     trace::TraceLayer as TowerHttpTrace,
 };
 use tower_layer::Layer;
-use tower_ready_benches::{Cases, NoOp, Repeat, call};
+use tower_ready_benches::{Cases, NoOp, Repeat};
 use tower_ready_obs::{
     AccessLog, ClientTracing, Edge, Spans, TraceContext, TraceState, Tracing, TracingBuilder,
 };
@@ -29,11 +29,16 @@ pub(crate) fn cases(cases: &mut Cases) {
         .layer(PropagateRequestIdLayer::new(id));
 
     let client = || ClientTracing::builder().build().expect("it is valid").layer();
+    let calls = || {
+        let client = RefCell::new(client().layer(NoOp));
+        service_fn(move |request: Request<()>| client.borrow_mut().call(request))
+    };
     cases
         .over("nobody listens", "a no-op service", call(&get(), NoOp))
-        .ours("request id and trace, new", call(&get(), layer(quiet()).layer(NoOp)))
-        .ours("trace alone", call(&get(), layer(quiet().request_ids(false)).layer(NoOp)))
-        .ours("with an access log", call(&get(), layer(Tracing::builder()).layer(NoOp)))
+        .ours("a request id", call(&get(), layer(quiet()).layer(NoOp)))
+        .ours("a trace", call(&get(), layer(quiet().request_ids(false)).layer(NoOp)))
+        .ours("both, with an access log", call(&get(), layer(Tracing::builder()).layer(NoOp)))
+        .ours("both, and told to the next hop", call(&get(), layer(quiet()).layer(calls())))
         .ours("a client", call(&get(), client().layer(NoOp)))
         .peer("tower-http request id", call(&get(), theirs.service(NoOp)))
         .peer(
@@ -44,12 +49,13 @@ pub(crate) fn cases(cases: &mut Cases) {
     let trusted = || quiet().edge(Edge::Trusted);
     cases
         .over("ids of a caller", "a no-op service", call(&traced, NoOp))
-        .ours("request id and trace", call(&traced, layer(trusted()).layer(NoOp)))
-        .ours("trace alone", call(&traced, layer(trusted().request_ids(false)).layer(NoOp)))
+        .ours("a request id and a trace", call(&traced, layer(trusted()).layer(NoOp)))
+        .ours("a trace", call(&traced, layer(trusted().request_ids(false)).layer(NoOp)))
+        .ours("neither is believed", call(&traced, layer(quiet()).layer(NoOp)))
         .peer("tower-http request id", call(&traced, theirs.service(NoOp)));
     cases
         .over("gRPC", "a no-op service", call(&grpc(), NoOp))
-        .ours("request id and trace", call(&grpc(), layer(quiet()).layer(NoOp)));
+        .ours("a request id", call(&grpc(), layer(quiet()).layer(NoOp)));
 
     let spans = |builder: TracingBuilder| heard(&get(), layer(builder).layer(NoOp));
     let never = || quiet().sample(0.0);
@@ -103,6 +109,31 @@ fn quiet() -> TracingBuilder {
 
 fn layer(builder: TracingBuilder) -> tower_ready_obs::TraceLayer {
     builder.build().expect("it is valid").layer()
+}
+
+/// Like the library's own, but the request has the room for more headers that hyper leaves: it
+/// reserves as many as it has read, and the map rounds up.
+fn call<S, B>(request: &Request<()>, mut service: S) -> Repeat
+where
+    S: Service<Request<()>, Response = Response<B>> + 'static,
+    B: Body,
+{
+    let headers = request.headers().clone();
+    let bare = |request: &Request<()>| {
+        let mut bare = request.clone();
+        *bare.headers_mut() = HeaderMap::new();
+        bare
+    };
+    tower_ready_benches::call(
+        &bare(request),
+        service_fn(move |mut request: Request<()>| {
+            request.headers_mut().reserve(headers.len());
+            for (name, value) in &headers {
+                request.headers_mut().append(name, value.clone());
+            }
+            service.call(request)
+        }),
+    )
 }
 
 /// Calls a service while lines are formatted and thrown away.
