@@ -121,7 +121,6 @@ impl Redis {
     /// # Panics
     ///
     /// When Redis answers with an error or not at all within ten seconds.
-    #[expect(clippy::must_use_candidate, reason = "many a command is sent for its effect")]
     pub fn cli(&self, command: &[&str]) -> String {
         self.try_cli(command).unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
@@ -196,6 +195,7 @@ fn server_args(port: u16, options: &[&str]) -> Vec<String> {
 }
 
 /// Asks until something is so.
+#[expect(clippy::disallowed_methods, reason = "what is waited for happens in another process")]
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     // A minute in all, on a machine that does many other things.
     for _ in 0..3_000 {

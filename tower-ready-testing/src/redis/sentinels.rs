@@ -55,13 +55,11 @@ impl Sentinels {
     }
 
     /// Sends one command to the master.
-    #[expect(clippy::must_use_candidate, reason = "many a command is sent for its effect")]
     pub fn master(&self, command: &[&str]) -> String {
         self.master.cli(command)
     }
 
     /// Sends one command to the replica.
-    #[expect(clippy::must_use_candidate, reason = "many a command is sent for its effect")]
     pub fn replica(&self, command: &[&str]) -> String {
         self.replica.cli(command)
     }
