@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     Event, Leftover, LeftoverKind, Lifecycle, Phase, Report, Stage, connection::Connection,
-    connection::Ending, connection::Since, inner::Inner, inner::lock, plan::Plan, report::LISTED,
+    connection::Ending, connection::Since, inner::Inner, inner::lock, plan::Plan, ramp,
+    report::LISTED,
 };
 
 /// How often it is looked whether something is still there. Requests could tell when they end, but
@@ -62,12 +63,29 @@ async fn lame_duck(inner: &Inner) -> bool {
             progress += PROGRESS;
             tell(inner, Phase::Draining, &leave.plan, None);
         }
+        let ramp = ramp::length(leave.plan.closing - leave.plan.began);
+        let mut next = leave.plan.began + ramp;
+        if now >= next {
+            tell_to_go(inner, ramp::share(now - next, ramp::after(ramp) / 2));
+            next = now + TICK;
+        }
         tokio::select! {
-            () = sleep_until(leave.plan.closing.min(progress)) => {}
+            () = sleep_until(leave.plan.closing.min(progress).min(next)) => {}
             () = inner.replanned.notified() => {}
         }
     }
     false
+}
+
+/// Tells clients of HTTP/2 whose host does not before it closes. Balancers that ask for health have
+/// left by now, and do not send a call in the same moment; all are told when half of the time is over
+/// that is left, and new ones at once.
+fn tell_to_go(inner: &Inner, share: f64) {
+    for connection in inner.connections.list() {
+        if connection.waits_for_us() && ramp::chance() < share {
+            connection.tell_to_go();
+        }
+    }
 }
 
 struct End<'a> {
@@ -201,7 +219,7 @@ impl End<'_> {
                     () = self.tick(now, &plan, Some(&name)) => {}
                 }
                 // Looked at afterwards, so that each is at least begun, however late it is.
-                if Instant::now() >= self.plan().end.min(ending.due) {
+                if ending.is_begun() && Instant::now() >= self.plan().end.min(ending.due) {
                     break ending.give_up();
                 }
             };

@@ -15,7 +15,6 @@ pub(crate) fn length(lame_duck: Duration) -> Duration {
 }
 
 /// The rest of the lame duck, after a ramp of this length.
-#[cfg(feature = "hyper")]
 pub(crate) fn after(length: Duration) -> Duration {
     length / 4
 }
@@ -38,7 +37,6 @@ mod tests {
     fn the_share_grows_evenly_to_all_at_four_fifths() {
         let length = length(Duration::from_secs(10));
         assert_eq!(length, Duration::from_secs(8));
-        #[cfg(feature = "hyper")]
         assert_eq!(after(length), Duration::from_secs(2));
         assert_eq!(share(Duration::ZERO, length), 0.0);
         assert_eq!(share(Duration::from_secs(2), length), 0.25);

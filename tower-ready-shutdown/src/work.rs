@@ -1,6 +1,15 @@
 //! What ends before the process does: background tasks and hooks.
 
-use std::{fmt, panic::AssertUnwindSafe, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -76,17 +85,23 @@ impl Work {
     /// Begins its end. On a task of its own, so that a panic stays there.
     pub(crate) fn end(self) -> Ending {
         let began = Instant::now();
+        let is_begun = Arc::new(AtomicBool::new(false));
         let handle = match self.kind {
-            Kind::Hook(hook) => tokio::spawn(async move {
-                hook().await;
-                How::Done
-            }),
+            Kind::Hook(hook) => {
+                let begins = Arc::clone(&is_begun);
+                tokio::spawn(async move {
+                    begins.store(true, Relaxed);
+                    hook().await;
+                    How::Done
+                })
+            }
             Kind::Task { stop, handle } => {
+                is_begun.store(true, Relaxed);
                 stop.send_replace(true);
                 handle
             }
         };
-        Ending { name: self.name, began, due: began + self.timeout, handle }
+        Ending { name: self.name, began, due: began + self.timeout, is_begun, handle }
     }
 }
 
@@ -96,6 +111,7 @@ pub(crate) struct Ending {
     began: Instant,
     /// When it is dropped, if not before.
     pub(crate) due: Instant,
+    is_begun: Arc<AtomicBool>,
     handle: JoinHandle<How>,
 }
 
@@ -107,6 +123,11 @@ impl Ending {
             Err(error) => ended(Err(error)),
         };
         Ended { name: self.name.clone(), how, took: self.began.elapsed() }
+    }
+
+    /// Whether a thread has come to it by now, which may take its time where there is much to do.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.is_begun.load(Relaxed)
     }
 
     /// Drops it.

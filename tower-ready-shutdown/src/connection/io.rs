@@ -12,7 +12,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::{Connection, OnConnection, opening::Opening};
+use super::{Connection, OnConnection, farewell::Farewell, opening::Opening};
 use crate::{Lifecycle, roster::Place};
 
 /// A connection that its lifecycle counts, knows something about, and can end.
@@ -20,7 +20,7 @@ use crate::{Lifecycle, roster::Place};
 /// It is counted until it is dropped. So an upgraded connection, whose new owner has this, is
 /// counted with no help from anybody.
 pub struct TrackedIo<T> {
-    io: T,
+    io: Farewell<T>,
     seat: Seat,
     /// Who is woken when the lifecycle ends it. Kept here too, to be told again only when changed.
     waker: Option<Waker>,
@@ -56,6 +56,8 @@ impl<T> TrackedIo<T> {
         means: Means<T>,
     ) -> Self {
         let place = Some(lifecycle.0.connections.join(Arc::clone(&connection)));
+        let says = connection.is_of_a_host();
+        let io = Farewell::new(io, Arc::clone(&connection), says);
         let seat = Seat { connection, lifecycle, place };
         Self { io, seat, waker: None, means, opening: Opening::new(), goodbye: None }
     }
@@ -63,12 +65,12 @@ impl<T> TrackedIo<T> {
     /// The connection itself.
     #[must_use]
     pub const fn get_ref(&self) -> &T {
-        &self.io
+        self.io.get_ref()
     }
 
     /// The connection itself, to be changed. What is read and written there is not seen.
     pub const fn get_mut(&mut self) -> &mut T {
-        &mut self.io
+        self.io.get_mut()
     }
 
     /// A service for this connection, for a server of your own: it lets the lifecycle know when
@@ -98,7 +100,7 @@ impl<T> TrackedIo<T> {
         self.opening = self.opening.read(new);
         let connection = &self.seat.connection;
         if self.opening.is_http2() {
-            connection.speaks_http2();
+            connection.speaks_bare_http2();
         }
         if self.opening.is_over() {
             connection.begin();
@@ -109,7 +111,7 @@ impl<T> TrackedIo<T> {
     fn broken(&self) -> io::Error {
         if self.seat.connection.in_flight() > 0 || self.seat.connection.is_upgraded() {
             // Else a body without a length would look whole.
-            (self.means.reset)(&self.io);
+            (self.means.reset)(self.io.get_ref());
         }
         io::Error::new(io::ErrorKind::ConnectionAborted, "the process ends")
     }
@@ -124,7 +126,7 @@ impl<T> TrackedIo<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> TrackedIo<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> TrackedIo<T> {
     /// Reads on after our end, until the peer ends too.
     ///
     /// A peer of HTTP/2 may send calls that it will hear we refused. If they were unread when we
@@ -144,7 +146,7 @@ impl<T: AsyncRead + Unpin> TrackedIo<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for TrackedIo<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for TrackedIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -163,7 +165,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for TrackedIo<T> {
             connection.has_read(bytes);
         } else if polled.is_pending()
             && connection.is_asked()
-            && !(self.means.has_bytes)(&self.io)
+            && !(self.means.has_bytes)(self.io.get_ref())
             && connection.has_found_nothing()
         {
             // What a client sees of an idle connection that its server closes.
@@ -228,6 +230,6 @@ impl Drop for Seat {
 
 impl<T: fmt::Debug> fmt::Debug for TrackedIo<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TrackedIo").field(&self.io).finish()
+        f.debug_tuple("TrackedIo").field(self.get_ref()).finish()
     }
 }

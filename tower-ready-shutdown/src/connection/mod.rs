@@ -1,13 +1,17 @@
 //! A connection, seen from outside of the protocol that it speaks.
 
 pub(crate) mod current;
+mod farewell;
 mod io;
+mod leftover;
 mod opening;
 mod record;
 mod scope;
 mod since;
 mod state;
 
+#[cfg(feature = "hyper")]
+pub(crate) use self::farewell::Farewell;
 pub(crate) use self::io::Means;
 pub use self::io::TrackedIo;
 pub(crate) use self::record::{Boarded, Connection};

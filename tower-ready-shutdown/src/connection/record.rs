@@ -9,7 +9,6 @@ use super::sync::{
     Arc, AtomicBool, AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard,
     Ordering::{Acquire, Relaxed, SeqCst},
 };
-use crate::{Leftover, LeftoverKind};
 
 /// What is known of a connection. Only the task that serves it writes to the counts.
 #[derive(Debug)]
@@ -29,10 +28,11 @@ pub(crate) struct Connection {
     upgraded: AtomicBool,
     /// Whether it speaks HTTP/2, which has a way of its own to say goodbye.
     http2: AtomicBool,
+    /// Whether its bytes are those of HTTP/2, and not of TLS around it.
+    bare_http2: AtomicBool,
     /// Whether its next answer is to be the last.
     retired: AtomicBool,
     /// Whether a client of HTTP/2 is to be told to open no more calls.
-    #[cfg(feature = "hyper")]
     goes: AtomicBool,
     in_flight: AtomicU32,
     /// What had been read when the last request ended.
@@ -63,8 +63,8 @@ impl Connection {
             opaque: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
             http2: AtomicBool::new(false),
+            bare_http2: AtomicBool::new(false),
             retired: AtomicBool::new(false),
-            #[cfg(feature = "hyper")]
             goes: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             read_at_rest: AtomicU64::new(0),
@@ -123,6 +123,11 @@ impl Connection {
         self.http2.store(true, Relaxed);
     }
 
+    pub(crate) fn speaks_bare_http2(&self) {
+        self.bare_http2.store(true, Relaxed);
+        self.speaks_http2();
+    }
+
     pub(crate) fn is_http2(&self) -> bool {
         self.http2.load(Relaxed)
     }
@@ -145,6 +150,14 @@ impl Connection {
     /// Nothing was ever read from it.
     pub(crate) fn is_silent(&self) -> bool {
         self.read.load(Relaxed) == 0
+    }
+
+    pub(crate) const fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.written.load(Relaxed)
     }
 
     pub(crate) fn age(&self) -> Duration {
@@ -211,15 +224,24 @@ impl Connection {
     }
 
     /// Has a client of HTTP/2 be told to open no more calls.
-    #[cfg(feature = "hyper")]
     pub(crate) fn tell_to_go(&self) {
-        self.goes.store(true, SeqCst);
-        self.wake();
+        if !self.goes.swap(true, SeqCst) {
+            self.wake();
+        }
     }
 
-    #[cfg(feature = "hyper")]
     pub(crate) fn is_to_go(&self) -> bool {
         self.goes.load(SeqCst)
+    }
+
+    /// Whether its host is another's, which tells clients to go when nobody is accepted any more.
+    pub(crate) fn is_of_a_host(&self) -> bool {
+        self.known != Known::Nothing
+    }
+
+    /// Whether nobody but us tells its client to go before its host does, and we can.
+    pub(crate) fn waits_for_us(&self) -> bool {
+        self.is_of_a_host() && self.bare_http2.load(Relaxed) && !self.is_to_go()
     }
 
     pub(crate) fn is_retired(&self) -> bool {
@@ -274,27 +296,6 @@ impl Connection {
 
     fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
         self.waker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What a report says of it, unless that of its requests is enough.
-    pub(crate) fn leftover(&self, described: bool) -> Option<Leftover> {
-        let kind = if self.is_upgraded() {
-            LeftoverKind::Upgraded
-        } else if self.in_flight() == 0 {
-            LeftoverKind::Connection
-        } else if described {
-            return None;
-        } else {
-            LeftoverKind::Request
-        };
-        Some(Leftover {
-            kind,
-            what: None,
-            request_id: None,
-            peer: self.peer,
-            age: Some(self.age()),
-            bytes: self.written.load(Relaxed),
-        })
     }
 }
 

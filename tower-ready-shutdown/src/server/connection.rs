@@ -17,8 +17,10 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::{BoxError, Handshake, Settings, farewell::Farewell};
-use crate::{Lifecycle, OnConnection, TrackedIo, connection::Connection, ramp};
+use super::{BoxError, Handshake, Settings};
+use crate::{
+    Lifecycle, OnConnection, TrackedIo, connection::Connection, connection::Farewell, ramp,
+};
 
 /// Serves one connection to its end.
 pub(super) async fn serve<I, H, S, B>(
@@ -42,7 +44,7 @@ pub(super) async fn serve<I, H, S, B>(
     let Ok(Ok(io)) = timeout(settings.handshake_timeout, handshake.handshake(io)).await else {
         return;
     };
-    let io = Farewell::new(io, Arc::clone(&record));
+    let io = Farewell::new(io, Arc::clone(&record), true);
     let service = TowerToHyperService::new(OnConnection::new(service, record));
     let mut connection = pin!(hyper.serve_connection_with_upgrades(TokioIo::new(io), service));
     let patience = tokio::select! {

@@ -1,7 +1,6 @@
 //! A server of our own, on hyper.
 
 mod connection;
-mod farewell;
 mod handshake;
 
 use std::{error::Error, fmt, future::pending, sync::Arc, time::Duration};

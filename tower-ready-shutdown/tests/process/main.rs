@@ -4,6 +4,7 @@
 
 mod child;
 mod frozen;
+mod goodbye;
 mod handover;
 mod host;
 mod signals;

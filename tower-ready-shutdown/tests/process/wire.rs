@@ -70,6 +70,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const EMPTY_SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 const HEADERS: u8 = 1;
 const PING: u8 = 6;
+const GOAWAY: u8 = 7;
 
 /// `GET / http`, all of them names and values that RFC 7541 appendix A has numbers for, and the
 /// authority `a`.
@@ -113,6 +114,17 @@ impl Http2 {
             }
         }
         Ok(good)
+    }
+
+    /// Reads until the server tells us to go, and returns the last call that it will answer.
+    pub(crate) fn goaway(&mut self) -> Result<u32, String> {
+        loop {
+            let frame = self.frame().map_err(|error| error.to_string())?;
+            if frame[3] == GOAWAY {
+                return Ok(u32::from_be_bytes([frame[9], frame[10], frame[11], frame[12]]));
+            }
+            assert_ne!((frame[3], frame[4]), (PING, 0), "a ping before the end");
+        }
     }
 
     fn frame(&mut self) -> std::io::Result<Vec<u8>> {

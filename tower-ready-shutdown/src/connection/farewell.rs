@@ -13,10 +13,10 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connection::Connection;
+use super::Connection;
 
 /// A connection whose client can be told to open no more calls.
-pub(super) struct Farewell<I> {
+pub(crate) struct Farewell<I> {
     io: I,
     connection: Arc<Connection>,
     frames: Frames,
@@ -79,8 +79,18 @@ impl Frames {
 }
 
 impl<I> Farewell<I> {
-    pub(super) fn new(io: I, connection: Arc<Connection>) -> Self {
-        Self { io, connection, frames: Frames::default(), said: Said::Nothing }
+    /// With `says`, it is said here. There may be another around or inside of TLS.
+    pub(crate) fn new(io: I, connection: Arc<Connection>, says: bool) -> Self {
+        let said = if says { Said::Nothing } else { Said::All };
+        Self { io, connection, frames: Frames::default(), said }
+    }
+
+    pub(super) const fn get_ref(&self) -> &I {
+        &self.io
+    }
+
+    pub(super) const fn get_mut(&mut self) -> &mut I {
+        &mut self.io
     }
 
     /// Whether it is to be said and is not yet.
@@ -242,7 +252,7 @@ mod tests {
             let bytes = written.concat();
             let connection = Connection::new(None, Known::Nothing);
             let taker = Taker { steps, taken: Vec::new() };
-            let mut farewell = Farewell::new(taker, Arc::clone(&connection));
+            let mut farewell = Farewell::new(taker, Arc::clone(&connection), true);
             let mut cx = Context::from_waker(Waker::noop());
             let (mut at, mut turn) = (0, 0);
             while at < bytes.len() {
