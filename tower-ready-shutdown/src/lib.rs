@@ -75,7 +75,7 @@
 //! | protocol | of a drain | in `Closing`, with [`reject_when_closing`](ShutdownLayer::reject_when_closing) |
 //! |---|---|---|
 //! | HTTP/1.1 | `Connection: close` on answers, by a ramp over four fifths of the lame duck, then on all | 503, the problem `unavailable`, `Retry-After` of 1 to 3 s |
-//! | HTTP/2 | GOAWAY when it closes; under [`Server`](Lifecycle::server) when nothing is in flight, from a moment of its own within the ramp on | the same |
+//! | HTTP/2 | GOAWAY: under [`Server`](Lifecycle::server) when nothing is in flight, from a moment of its own within the ramp on; on other hosts, if it is not inside of TLS, after the ramp. What the client sends nevertheless is served | the same |
 //! | gRPC | the same | `UNAVAILABLE` |
 //! | server-sent events | [the end](Lifecycle::end_on_drain), with a last event | |
 //! | WebSocket | Close 1001, with `streams::say_goodbye` | |

@@ -20,9 +20,10 @@ impl Lifecycle {
     /// counts nothing in flight, connections that clients leave open, or never used, are closed in
     /// time.
     ///
-    /// tonic's server tells clients to go when nobody is accepted any more, and all of them at once.
-    /// To spread that over the lame duck, serve `tonic::service::Routes`, which are a service as any
-    /// other, with `Lifecycle::server` of the feature `hyper`.
+    /// Clients are told to go in the last fifth of the lame duck, and what they send nevertheless is
+    /// served. Inside of tonic's own TLS we cannot tell them, and tonic does when it closes. To spread
+    /// it over the whole lame duck, also over TLS, serve `tonic::service::Routes`, which are a service
+    /// as any other, with `Lifecycle::server` of the feature `hyper`.
     ///
     /// ```no_run
     /// use tokio::net::TcpListener;
