@@ -14,22 +14,35 @@
 mod tokens;
 
 use std::{
-    cell::Cell,
+    any::Any,
+    cell::{Cell, RefCell},
+    convert::Infallible,
     env,
+    future::ready,
     hint::black_box,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Waker},
     thread,
     time::Duration,
 };
 
+use bytes::Bytes;
 use failsafe::{Config, failure_policy};
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
 use recloser::Recloser;
+use tower::service_fn;
+use tower_layer::Layer;
 use tower_ready_auth::Lookup;
 use tower_ready_breaker::Breaker;
 use tower_ready_core::Instant;
+use tower_ready_obs::{Metrics, Tracing};
+use tower_service::Service;
 
 const TURNS: u32 = 200;
 const ALONE: Duration = Duration::from_millis(200);
@@ -42,6 +55,7 @@ fn main() {
     }
     breakers();
     auth();
+    obs();
 }
 
 fn head(concern: &str) {
@@ -115,6 +129,47 @@ fn auth() {
         let at = if at == usize::MAX { next.fetch_add(32, Ordering::Relaxed) % 64 } else { at };
         AT.set(at / 32 * 32 + (at + 1) % 32);
         black_box(verifier.verify(black_box(tokens[at].text.as_bytes()))).unwrap();
+    });
+}
+
+fn obs() {
+    println!();
+    head("obs, around a service that does nothing");
+    let answer = |_: Request<()>| {
+        let body = Full::new(Bytes::from_static(b"ok"));
+        ready(Ok::<_, Infallible>(Response::new(body)))
+    };
+    service("[the service alone]", service_fn(answer));
+    let metrics = Metrics::builder().build().unwrap();
+    service("metrics", metrics.layer().layer(service_fn(answer)));
+    let ids = Tracing::builder().build().unwrap();
+    service("a request id", ids.layer().layer(service_fn(answer)));
+    let trace = Tracing::builder().request_ids(false).build().unwrap();
+    service("a trace, nobody listens", trace.layer().layer(service_fn(answer)));
+}
+
+/// Each thread has a clone of the service, as each connection has.
+fn service<S, B>(name: &str, service: S)
+where
+    S: Service<Request<()>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    B: Body,
+{
+    thread_local! { static OWN: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) } }
+    line(name, move || {
+        OWN.with_borrow_mut(|own| {
+            if !own.as_ref().is_some_and(|own| own.is::<S>()) {
+                *own = Some(Box::new(service.clone()));
+            }
+            let service = own.as_mut().and_then(|own| own.downcast_mut::<S>()).unwrap();
+            let context = &mut Context::from_waker(Waker::noop());
+            let Poll::Ready(Ok(answer)) = pin!(service.call(Request::new(()))).poll(context) else {
+                panic!("there is no answer");
+            };
+            let mut body = pin!(answer.into_body());
+            while let Poll::Ready(Some(frame)) = body.as_mut().poll_frame(context) {
+                black_box(frame.is_ok());
+            }
+        });
     });
 }
 
