@@ -6,14 +6,18 @@ use http::StatusCode;
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 use tower_ready_auth::KeyUrl;
+use tower_ready_core::Instant;
 
 use super::{Answer, Keys, set_of, status, token, verifier};
 use crate::support::{EC, HMAC, RSA, Signer, jwks, with};
 
+/// How long a test waits for a server that never answers.
+const WAIT: Duration = Duration::from_secs(2);
+
 #[tokio::test]
 async fn a_flood_of_unknown_ids_makes_one_fetch() {
     let server = Keys::serve(set_of(&[(&EC, "a")])).await;
-    let keys = server.builder().build().unwrap();
+    let keys = server.builder().cooldown(Duration::from_secs(3_600)).build().unwrap();
     keys.ready().await;
     let verifier = verifier(&keys);
     let stranger = Signer::ec("P-256");
@@ -56,7 +60,7 @@ async fn who_waits_for_a_key_keeps_nobody_else_waiting() {
 #[tokio::test]
 async fn the_last_good_set_outlives_each_kind_of_failure() {
     let server = Keys::serve(set_of(&[(&EC, "a")])).await;
-    let keys = server.builder().max_len(64 * 1_024).build().unwrap();
+    let keys = server.builder().max_len(64 * 1_024).timeout(WAIT).build().unwrap();
     keys.ready().await;
     let verifier = verifier(&keys);
     let other = Keys::serve(set_of(&[(&RSA, "evil")])).await;
@@ -109,7 +113,7 @@ async fn without_keys_the_answer_is_unavailable() {
 #[tokio::test]
 async fn a_set_that_nobody_vouches_for_is_forgotten() {
     let server = Keys::serve(set_of(&[(&EC, "a")])).await;
-    let keys = server.builder().max_stale(Duration::ZERO).build().unwrap();
+    let keys = server.builder().max_stale(Duration::ZERO).timeout(WAIT).build().unwrap();
     server.set(Answer::Never);
     let verifier = verifier(&keys);
     while keys.keys().is_some() {
@@ -145,7 +149,7 @@ async fn a_body_that_drips_takes_no_longer_than_all_of_it_may() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_no_good_token_is_refused() {
     let server = Keys::serve(set_of(&[(&EC, "0")])).await;
-    let keys = server.builder().cooldown(Duration::from_secs(3_600)).build().unwrap();
+    let keys = server.builder().cooldown(Duration::from_secs(3_600)).timeout(WAIT).build().unwrap();
     keys.ready().await;
     let verifier = verifier(&keys);
     let load = || {
@@ -165,7 +169,7 @@ async fn under_load_no_good_token_is_refused() {
             }
         }
     };
-    let mut refreshed = 0;
+    let (start, mut refreshed) = (Instant::now(), 0);
     for round in 1..3 {
         let next = Signer::ec("P-256");
         let id = round.to_string();
@@ -182,6 +186,8 @@ async fn under_load_no_good_token_is_refused() {
         }
         assert_eq!(status(&verifier, &token(&next, &id)).await, 200);
     }
-    // The first fetch, those of the test, and the one that strangers may ask for.
-    assert!(server.hits() <= 1 + refreshed + 1, "{} fetches", server.hits());
+    // The first fetch, those of the test, the one that strangers may ask for, and what the set asks
+    // for by itself after a failure: at most two in a second, however long this machine took.
+    let by_itself = 2 * (Instant::now().since(start).as_secs() as usize + 1);
+    assert!(server.hits() <= 1 + refreshed + 1 + by_itself, "{} fetches", server.hits());
 }

@@ -131,7 +131,8 @@ impl Keys {
     }
 
     pub(super) fn builder(&self) -> KeyUrlBuilder {
-        let timeout = Duration::from_millis(500);
+        // Long, since a busy machine may take its time; shorter where a test waits for its end.
+        let timeout = Duration::from_secs(20);
         KeyUrl::builder(&format!("{}/keys", self.url))
             .allow_http()
             .allow_private_addresses()
