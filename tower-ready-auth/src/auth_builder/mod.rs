@@ -15,7 +15,7 @@ use crate::{
     forward::Forward,
 };
 
-/// Sets up an [`Auth`]. It needs one scheme at least; the rest has defaults.
+/// Sets up an [`Auth`](crate::Auth). It needs one scheme at least; the rest has defaults.
 ///
 /// ```
 /// use std::time::Duration;
