@@ -21,12 +21,10 @@ use http::{HeaderValue, Request, header::AUTHORIZATION};
 use jsonwebtoken::{DecodingKey, Validation, crypto::aws_lc::DEFAULT_PROVIDER};
 use serde_json::{Value, json};
 use tower_layer::Layer;
-use tower_ready_auth::{
-    Algorithm, ApiKeys, Auth, AuthLayer, JwtVerifier, Key, MemoryKeys, Policy, RevocationList,
-};
+use tower_ready_auth::{Algorithm, Auth, AuthLayer, JwtVerifier, Key, Policy, RevocationList};
 use tower_ready_benches::{Cases, NoOp, Repeat, call};
 
-use crate::requests::get;
+use crate::{requests::get, tokens};
 
 const SECRET: [u8; 32] = [7; 32];
 const ISSUER: &str = "https://issuer.example";
@@ -44,14 +42,14 @@ struct Signer {
 pub(crate) fn cases(cases: &mut Cases) {
     let _ = DEFAULT_PROVIDER.install_default();
     for signer in signers() {
-        tokens(cases, &signer);
+        algorithms(cases, &signer);
     }
     api_keys(cases);
     rejections(cases);
     policies(cases);
 }
 
-fn tokens(cases: &mut Cases, signer: &Signer) {
+fn algorithms(cases: &mut Cases, signer: &Signer) {
     let token = signer.token();
     let request = bearer(&token);
     let (algorithm, key) = signer.peer.clone();
@@ -89,12 +87,9 @@ fn revoked() -> RevocationList {
 }
 
 fn api_keys(cases: &mut Cases) {
-    let store = MemoryKeys::new();
-    let keys = ApiKeys::builder("acme", "live").store(store.clone()).build().unwrap();
-    let (key, record) = keys.generate("alice").unwrap();
-    store.insert(record.scopes(["orders:read"])).unwrap();
+    let (keys, key) = tokens::api_key();
     let mut request = anonymous();
-    request.headers_mut().insert("x-api-key", shared(key.as_str()));
+    request.headers_mut().insert("x-api-key", shared(&key));
     cases
         .over("API key", "a no-op service", call(&request, NoOp))
         .ours("AuthLayer", call(&request, AuthLayer::new(keys).layer(NoOp)));

@@ -53,7 +53,7 @@ impl WebStatus {
                 for byte in bytes {
                     match text.push(*byte) {
                         Ok(decoded) => {
-                            self.state.read(decoded.as_ref().map_or(&[], Decoded::bytes))
+                            self.state.read(decoded.as_ref().map_or(&[], Decoded::bytes));
                         }
                         Err(Invalid) => self.state = State::Lost,
                     }

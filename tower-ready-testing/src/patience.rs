@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::oneshot;
 
 /// Far above what any wait takes on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What `future` resolves to, or a panic that names `what` was waited for.
 pub(crate) async fn within<F: Future>(what: impl Display, future: F) -> F::Output {

@@ -205,7 +205,7 @@ fn number(digits: &[u8; 16]) -> u64 {
 const fn half(digits: [u8; 8]) -> u32 {
     const ONES: u64 = u64::MAX / 0xff;
     let text = u64::from_be_bytes(digits);
-    let values = (text & ONES * 0xf) + ((text >> 6) & ONES) * 9;
+    let values = (text & (ONES * 0xf)) + ((text >> 6) & ONES) * 9;
     let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
     (fours | fours >> 16) as u32

@@ -145,7 +145,7 @@ where
         match self {
             Self::Bare { body } => body.size_hint(),
             Self::Watched { body } => body.size_hint(),
-            Self::Over { left } => left.clone(),
+            Self::Over { left } => *left,
         }
     }
 }
