@@ -16,9 +16,9 @@ async fn work_in_time_is_done_and_work_that_takes_longer_is_dropped() {
     let started = Instant::now();
     let done = deadline.run(async {
         sleep(Duration::from_millis(60)).await;
-        K - 4711
+        4711
     });
-    assert_eq!(done.await.unwrap(), K - 4711);
+    assert_eq!(done.await.unwrap(), 4711);
     assert_eq!(deadline.left().as_millis(), 40);
 
     let held = Arc::new(());
