@@ -90,8 +90,8 @@ impl Guard for Log {
         self.0.borrow_mut().push(format!("head {}", response.status().as_u16()));
     }
 
-    fn data(&mut self, bytes: usize) {
-        self.0.borrow_mut().push(format!("data {bytes}"));
+    fn data(&mut self, data: &Bytes) {
+        self.0.borrow_mut().push(format!("data {}", data.len()));
     }
 
     fn end(self, end: End<'_>) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tower_ready_core::{End, Guard, Instant, grpc::Code};
 
@@ -123,8 +124,8 @@ impl Guard for Ending {
         self.0.head(response.status(), response.headers());
     }
 
-    fn data(&mut self, bytes: usize) {
-        self.0.data(bytes);
+    fn data(&mut self, data: &Bytes) {
+        self.0.data(data.len());
     }
 
     fn end(self, end: End<'_>) {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Response, Version};
 use tower_ready_core::{End, Guard, Head, Instant, RequestId, Route, RouteSlot};
 
@@ -84,9 +85,9 @@ impl Guard for Flight {
     }
 
     #[inline]
-    fn data(&mut self, bytes: usize) {
+    fn data(&mut self, data: &Bytes) {
         if let Some(described) = &self.described {
-            described.request.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            described.request.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
         }
     }
 

@@ -91,7 +91,7 @@ where
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     if let Some(guard) = guard.as_mut() {
-                        guard.chunk(data);
+                        guard.data(data);
                     }
                     if let Some(promised) = promised {
                         *promised = promised.saturating_sub(data.len() as u64);

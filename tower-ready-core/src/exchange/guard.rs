@@ -21,14 +21,9 @@ pub trait Guard {
         let _ = response;
     }
 
-    /// This many bytes of the body have passed.
-    fn data(&mut self, bytes: usize) {
-        let _ = bytes;
-    }
-
-    /// These bytes of the body have passed: for guards that look into them.
-    fn chunk(&mut self, data: &Bytes) {
-        self.data(data.len());
+    /// These bytes of the body have passed.
+    fn data(&mut self, data: &Bytes) {
+        let _ = data;
     }
 
     /// The exchange is over.

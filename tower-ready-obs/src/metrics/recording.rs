@@ -155,7 +155,7 @@ impl Guard for Recording {
     }
 
     #[inline]
-    fn chunk(&mut self, data: &Bytes) {
+    fn data(&mut self, data: &Bytes) {
         if let Some(watched) = &mut self.0 {
             watched.response_bytes += data.len() as u64;
             if let Some(call) = &mut watched.call {

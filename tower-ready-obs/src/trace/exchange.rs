@@ -63,7 +63,7 @@ impl Guard for Box<Watched> {
     }
 
     #[inline]
-    fn chunk(&mut self, data: &Bytes) {
+    fn data(&mut self, data: &Bytes) {
         self.bytes += data.len() as u64;
         if let Some(web) = &mut self.web {
             web.read(data);
