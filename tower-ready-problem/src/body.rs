@@ -117,6 +117,13 @@ impl fmt::Display for BodyPanicked {
 
 impl Error for BodyPanicked {}
 
+/// Layers of others ask for `Default` to answer with an empty body; they may be put outside ours.
+impl<B> Default for ProblemBody<B> {
+    fn default() -> Self {
+        Self::full(Bytes::new())
+    }
+}
+
 impl<B> fmt::Debug for ProblemBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProblemBody").field("inner", &self.inner).finish_non_exhaustive()
