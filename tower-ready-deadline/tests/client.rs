@@ -163,6 +163,13 @@ async fn a_timeout_of_a_caller_in_a_hurry_says_nothing_of_the_server() {
         assert_eq!(mark(&response), expected, "{attempt_ms} {caller_ms:?}");
     }
 
+    // Also when a layer around retries has told the time in the header.
+    let mut told = request(None);
+    told.extensions_mut().insert(after(50));
+    told.headers_mut().insert("x-request-timeout-ms", "40".parse().unwrap());
+    let (_, response, _) = call(&attempt(1_000), told, 60_000).await;
+    assert_eq!((response.status().as_u16(), mark(&response)), (504, hurried));
+
     // Without a time of the client's own, nobody can tell.
     let mut request = request(None);
     request.extensions_mut().insert(after(50));

@@ -1,6 +1,9 @@
 //! What the HTTP routes answer.
 
-use std::{io::Write, net::TcpStream};
+use std::{
+    io::Write,
+    net::{SocketAddr, TcpStream},
+};
 
 use futures_util::{SinkExt, StreamExt};
 use http::Method;
@@ -119,6 +122,21 @@ async fn what_is_not_there_or_not_right_is_a_problem() {
     }
 }
 
+/// A connection whose request has the only slot: another is told that all are taken.
+async fn busy(address: SocketAddr) -> TcpStream {
+    loop {
+        let mut connection = TcpStream::connect(address).unwrap();
+        connection.write_all(b"GET /slow?ms=600000 HTTP/1.1\r\nhost: h\r\n\r\n").unwrap();
+        connection.set_nonblocking(true).unwrap();
+        // It is answered only if the other one had the slot when it came.
+        while connection.peek(&mut [0]).is_err() {
+            if get(address, "/").await.status == 503 {
+                return connection;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_handler_may_take_its_time_and_choose_its_status() {
     for host in HTTP_HOSTS {
@@ -131,14 +149,9 @@ async fn a_handler_may_take_its_time_and_choose_its_status() {
         }
         server.stop();
 
-        // Whoever leaves takes the work along. Once another is told that all slots are taken, it is
-        // under way.
+        // Whoever leaves takes the work along.
         let server = Server::start(host, &["--max-in-flight", "1"]);
-        let mut leaver = TcpStream::connect(server.address).unwrap();
-        leaver.write_all(b"GET /slow?ms=600000 HTTP/1.1\r\nhost: h\r\n\r\n").unwrap();
-        let busy = async { while get(server.address, "/").await.status != 503 {} };
-        within(busy).await;
-        drop(leaver);
+        drop(within(busy(server.address)).await);
         server.logs(&["slow abandoned"]);
         server.stop();
     }

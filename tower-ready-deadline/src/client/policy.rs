@@ -154,8 +154,6 @@ impl Inner {
         }
         let now = Instant::now();
         let own = own.map(|time| Deadline::at(now + time));
-        // Less than an attempt has otherwise, since somebody else is in a hurry.
-        let is_hurried = self.attempt.is_some() && outer.is_some_and(|outer| Some(outer) < own);
         let Some(deadline) = own.into_iter().chain(outer).min() else {
             return Plan::Free;
         };
@@ -164,6 +162,9 @@ impl Inner {
         if told < Duration::from_millis(1) {
             return Plan::Spent;
         }
+        // Less than an attempt has otherwise, since somebody else is in a hurry. A layer around this
+        // one may have told so in the header already.
+        let is_hurried = self.attempt.is_some_and(|attempt| deadline.moment() < now + attempt);
         let deadline = if names_grpc_timeout(head.protocol()) {
             deadline.min(Deadline::at(now + (told - EARLIER.min(told / 2))))
         } else {
