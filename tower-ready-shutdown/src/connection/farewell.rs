@@ -13,13 +13,13 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Connection;
+use super::{Connection, frame::Frame};
 
 /// A connection whose client can be told to open no more calls.
 pub(crate) struct Farewell<I> {
     io: I,
     connection: Arc<Connection>,
-    frames: Frames,
+    written: Frame,
     said: Said,
 }
 
@@ -34,55 +34,11 @@ enum Said {
 /// A GOAWAY of stream 0, with eight bytes: the last stream is any, and it is for no error.
 const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
-/// How far the frame has come that is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Frames {
-    /// How much of its head.
-    head: u8,
-    /// How long its payload is, or what is left of that.
-    left: u32,
-}
-
-/// RFC 9113 §4.1: a length of three bytes, and six more.
-const LENGTH: u8 = 3;
-const HEAD: u8 = 9;
-
-impl Frames {
-    fn is_between(self) -> bool {
-        self == Self::default()
-    }
-
-    /// Goes on to the end of the present frame, if that is within these bytes. How many it took.
-    fn step(&mut self, bytes: &[u8]) -> usize {
-        let mut taken = 0;
-        while self.head < HEAD {
-            let Some(&byte) = bytes.get(taken) else { return taken };
-            if self.head < LENGTH {
-                self.left = self.left << 8 | u32::from(byte);
-            }
-            self.head += 1;
-            taken += 1;
-        }
-        let payload = (bytes.len() - taken).min(self.left as usize);
-        self.left -= payload as u32;
-        if self.left == 0 {
-            *self = Self::default();
-        }
-        taken + payload
-    }
-
-    fn all(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            bytes = &bytes[self.step(bytes)..];
-        }
-    }
-}
-
 impl<I> Farewell<I> {
     /// With `says`, it is said here. There may be another around or inside of TLS.
     pub(crate) fn new(io: I, connection: Arc<Connection>, says: bool) -> Self {
         let said = if says { Said::Nothing } else { Said::All };
-        Self { io, connection, frames: Frames::default(), said }
+        Self { io, connection, written: Frame::default(), said }
     }
 
     pub(super) const fn get_ref(&self) -> &I {
@@ -93,6 +49,23 @@ impl<I> Farewell<I> {
         &mut self.io
     }
 
+    /// Whether a frame may come now: the settings of the server have been before any other (RFC 9113
+    /// §3.4), and it is between two.
+    const fn is_between(&self) -> bool {
+        let written = self.written;
+        written.is_over() && written.kind().is_some() && !written.is_to_be_continued()
+    }
+
+    /// Has taken these bytes, which matter until it is said.
+    fn wrote(&mut self, mut bytes: &[u8]) {
+        if self.said == Said::All {
+            return;
+        }
+        while !bytes.is_empty() {
+            bytes = &bytes[self.written.step(bytes)..];
+        }
+    }
+
     /// Whether it is to be said and is not yet.
     fn is_due(&self) -> bool {
         self.said != Said::All && self.connection.is_to_go()
@@ -100,9 +73,9 @@ impl<I> Farewell<I> {
 }
 
 impl<I: AsyncWrite + Unpin> Farewell<I> {
-    /// Says it, if it is due and no frame is half written.
+    /// Says it, if it is due and a frame may come now.
     fn poll_say(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_due() || !self.frames.is_between() {
+        if !self.is_due() || !self.is_between() {
             return Poll::Ready(Ok(()));
         }
         let mut said = if let Said::Part(said) = self.said { said } else { 0 };
@@ -142,9 +115,9 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Farewell<I> {
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_say(cx))?;
         // No further than to the end of a frame, where it can be said.
-        let most = if self.is_due() { { self.frames }.step(buf) } else { buf.len() };
+        let most = if self.is_due() { { self.written }.step(buf) } else { buf.len() };
         let written = ready!(Pin::new(&mut self.io).poll_write(cx, &buf[..most]))?;
-        self.frames.all(&buf[..written]);
+        self.wrote(&buf[..written]);
         Poll::Ready(Ok(written))
     }
 
@@ -161,7 +134,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Farewell<I> {
         let mut left = written;
         for buf in bufs {
             let part = left.min(buf.len());
-            self.frames.all(&buf[..part]);
+            self.wrote(&buf[..part]);
             left -= part;
         }
         Poll::Ready(Ok(written))
@@ -192,7 +165,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::connection::Known;
+    use crate::connection::{
+        Known,
+        frame::{CONTINUATION, END_HEADERS, FLAGS, HEAD, HEADERS, TYPE},
+    };
 
     /// Takes as much at a time as it is told, or nothing for now, and keeps it.
     struct Taker {
@@ -223,6 +199,17 @@ mod tests {
         }
     }
 
+    /// Data, or headers in so many frames.
+    fn message(parts: usize, payload: &[u8]) -> Vec<Vec<u8>> {
+        let frame =
+            |kind, flags| [&[0, 0, payload.len() as u8, kind, flags, 0, 0, 0, 1], payload].concat();
+        let headers = |part| {
+            let kind = if part == 1 { HEADERS } else { CONTINUATION };
+            frame(kind, if part == parts { END_HEADERS } else { 0 })
+        };
+        if parts == 0 { vec![frame(0, 0)] } else { (1..=parts).map(headers).collect() }
+    }
+
     fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
         let (mut rest, mut frames) = (bytes, Vec::new());
         while !rest.is_empty() {
@@ -239,16 +226,16 @@ mod tests {
         /// those are as they were.
         #[test]
         fn it_is_said_once_and_between_frames(
-            payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..12),
+            payloads in prop::collection::vec(
+                (0_usize..4, prop::collection::vec(any::<u8>(), 0..40)), 1..12
+            ),
             chunks in prop::collection::vec(1_usize..60, 0..40),
             steps in prop::collection::vec(0_usize..25, 0..80),
             due in 0_usize..40,
             vectored in any::<bool>(),
         ) {
-            let written: Vec<Vec<u8>> = payloads
-                .iter()
-                .map(|payload| [&[0, 0, payload.len() as u8, 0, 1, 0, 0, 0, 1], &payload[..]].concat())
-                .collect();
+            let written: Vec<_> =
+                payloads.iter().flat_map(|(parts, payload)| message(*parts, payload)).collect();
             let bytes = written.concat();
             let connection = Connection::new(None, Known::Nothing);
             let taker = Taker { steps, taken: Vec::new() };
@@ -278,8 +265,12 @@ mod tests {
             prop_assert!(Pin::new(&mut farewell).poll_shutdown(&mut cx).is_ready());
             let mut seen = frames(&farewell.io.taken);
             let said = seen.iter().position(|frame| *frame == GOAWAY);
-            prop_assert!(said.is_some());
-            seen.remove(said.unwrap());
+            prop_assert!(said.is_some_and(|said| said > 0), "{:?}", said);
+            let said = said.unwrap();
+            let before = &seen[said - 1];
+            let is_open = before[usize::from(TYPE)] != 0 && before[usize::from(FLAGS)] == 0;
+            prop_assert!(!is_open, "amid headers");
+            seen.remove(said);
             prop_assert_eq!(seen, written);
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod current;
 mod farewell;
+mod frame;
 mod io;
 mod leftover;
 mod opening;

@@ -1,5 +1,7 @@
 //! Whether a connection of HTTP has carried the head of a request by now. Pure.
 
+use super::frame::{Frame, HEADERS};
+
 /// What a client has sent since it came, as far as it matters until a request begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
@@ -13,22 +15,8 @@ pub(super) enum Opening {
     Over,
 }
 
-/// How far a frame of HTTP/2 has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Frame {
-    /// How much of its head has been read.
-    read: u8,
-    /// How long its payload is, or what is left of that.
-    left: u32,
-}
-
 /// RFC 9113 §3.4: what a client of HTTP/2 sends first, and no request of HTTP/1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// RFC 9113 §4.1: a length of three bytes, a type, flags, and a stream of four bytes.
-const HEAD: u8 = 9;
-const TYPE: u8 = 3;
-const HEADERS: u8 = 1;
 
 impl Opening {
     pub(super) const fn new() -> Self {
@@ -46,21 +34,26 @@ impl Opening {
     /// Reads on.
     pub(super) fn read(mut self, mut bytes: &[u8]) -> Self {
         while let Some((&byte, rest)) = bytes.split_first() {
+            let all = bytes;
             bytes = rest;
             self = match self {
                 Self::Start(matched) => Self::start(matched, byte),
                 Self::Head { empty } => Self::line(empty, byte),
-                Self::Http2(Frame { read: HEAD, left }) => {
-                    // This byte, and as many more as there are, are payload.
-                    let skipped = rest.len().min(left as usize - 1);
-                    bytes = &rest[skipped..];
-                    Self::Http2(Frame { read: HEAD, left: left - 1 - skipped as u32 }.next())
-                }
-                Self::Http2(frame) => frame.head(byte).map_or(Self::Over, Self::Http2),
+                Self::Http2(frame) => return Self::frames(frame, all),
                 Self::Over => return self,
             };
         }
         self
+    }
+
+    fn frames(mut frame: Frame, mut bytes: &[u8]) -> Self {
+        while !bytes.is_empty() {
+            bytes = &bytes[frame.step(bytes)..];
+            if frame.kind() == Some(HEADERS) {
+                return Self::Over;
+            }
+        }
+        Self::Http2(frame)
     }
 
     fn start(matched: u8, byte: u8) -> Self {
@@ -95,29 +88,12 @@ impl Opening {
 const AFTER_LINE: u8 = 16;
 const AFTER_EMPTY_LINE: u8 = 18;
 
-impl Frame {
-    /// The next byte of its head. `None` if it begins a request.
-    fn head(mut self, byte: u8) -> Option<Self> {
-        match self.read {
-            0..TYPE => self.left = self.left << 8 | u32::from(byte),
-            TYPE if byte == HEADERS => return None,
-            _ => {}
-        }
-        self.read += 1;
-        Some(self.next())
-    }
-
-    /// The frame after it, if it is complete.
-    fn next(self) -> Self {
-        if self.read == HEAD && self.left == 0 { Self::default() } else { self }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::connection::frame::{HEAD, TYPE};
 
     fn after(bytes: &[u8]) -> Opening {
         Opening::new().read(bytes)
