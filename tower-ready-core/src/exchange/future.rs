@@ -52,15 +52,26 @@ impl<F, G: Guard> GuardedFuture<F, G> {
     }
 
     /// Calls the service, and watches it from then on: a panic in `call` is an end too.
-    // Inlined for certain, since a request is some two hundred bytes, which every call would move.
-    #[inline(always)]
+    #[inline(never)]
     pub fn call<S, Q>(service: &mut S, request: Request<Q>, guard: G) -> Self
     where
         S: Service<Request<Q>, Future = F>,
     {
+        let mut guard = Armed::new(guard);
+        Self::place(service, request, &mut guard)
+    }
+
+    /// Puts the future of the service where it is to lie.
+    // Apart, since a call that leaves nothing to be dropped if it panics writes what it returns
+    // into its place. Else it would be moved there, and it holds the futures of all services inside.
+    #[inline(never)]
+    fn place<S, Q>(service: &mut S, request: Request<Q>, guard: &mut Armed<G>) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
         let head_only = request.method() == Method::HEAD;
-        let guard = Armed::new(guard);
-        Self { kind: Kind::Call { future: service.call(request), guard, head_only } }
+        let future = service.call(request);
+        Self { kind: Kind::Call { future, guard: guard.take(), head_only } }
     }
 
     /// Answers at once, and calls nobody.
