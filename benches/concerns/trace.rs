@@ -65,8 +65,8 @@ pub(crate) fn cases(cases: &mut Cases) {
         .ours("not sampled, a span for the log", spans(never()))
         .ours("a span", spans(quiet()))
         .ours("an access log", spans(Tracing::builder().spans(Spans::None)))
-        .ours("an access log, 1 % of it", {
-            let log = AccessLog::builder().sample(0.01);
+        .ours("an access log of failures", {
+            let log = AccessLog::builder().sample(0.0);
             spans(Tracing::builder().spans(Spans::None).access_log(log))
         })
         .ours("both", spans(Tracing::builder()))
