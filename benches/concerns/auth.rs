@@ -24,7 +24,7 @@ use tower_layer::Layer;
 use tower_ready_auth::{Algorithm, Auth, AuthLayer, JwtVerifier, Key, Policy, RevocationList};
 use tower_ready_benches::{Cases, NoOp, Repeat, call};
 
-use crate::{requests::get, tokens};
+use crate::{requests::get, stacks::tokens};
 
 const SECRET: [u8; 32] = [7; 32];
 const ISSUER: &str = "https://issuer.example";

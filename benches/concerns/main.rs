@@ -17,8 +17,8 @@ mod requests;
 mod shed;
 mod shutdown;
 mod stack;
-#[path = "../contention/tokens.rs"]
-mod tokens;
+#[path = "../stacks/mod.rs"]
+mod stacks;
 mod trace;
 
 fn main() {

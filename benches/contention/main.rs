@@ -11,6 +11,7 @@
     reason = "a bench prints, and reports its own failures by panicking"
 )]
 
+#[path = "../stacks/tokens.rs"]
 mod tokens;
 
 use std::{
