@@ -14,6 +14,7 @@ mod metrics;
 mod problem;
 mod ratelimit;
 mod requests;
+mod scaling;
 mod shed;
 mod shutdown;
 mod stack;
@@ -30,6 +31,7 @@ fn main() {
         ("metrics", metrics::cases),
         ("problem", problem::cases),
         ("ratelimit", ratelimit::cases),
+        ("scaling", scaling::cases),
         ("shed", shed::cases),
         ("shutdown", shutdown::cases),
         ("stack", stack::cases),

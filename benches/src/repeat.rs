@@ -26,8 +26,9 @@ impl Repeat {
         Self::of(|| ())
     }
 
+    /// Does it so many times, which a case may need to have behind it when it is measured.
     #[inline(never)]
-    pub(crate) fn run(&mut self, times: u64) {
+    pub fn run(&mut self, times: u64) {
         (self.0)(times);
     }
 }

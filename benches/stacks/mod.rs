@@ -3,7 +3,7 @@
 
 pub(crate) mod tokens;
 
-mod ours;
+pub(crate) mod ours;
 mod peers;
 
 use std::{convert::Infallible, future::ready};
@@ -40,12 +40,9 @@ pub(crate) fn tonic() -> Router {
 }
 
 /// A service of hyper.
-pub(crate) fn hyper<B>() -> impl Service<
-    Request<B>,
-    Response = Response<Full<Bytes>>,
-    Error = Infallible,
-    Future: Send + 'static,
-> + Clone
+pub(crate) fn hyper<B>()
+-> impl Service<Request<B>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send + 'static>
++ Clone
 + Send
 + 'static {
     let answer = |_| ready(Ok(Response::new(Full::new(Bytes::from_static(b"ok")))));
