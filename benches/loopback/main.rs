@@ -42,7 +42,7 @@ fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     match args.as_slice() {
         [flag, name] if flag == "--serve" => {
-            server::run(kinds().find(|kind| kind.name() == *name).unwrap())
+            server::run(kinds().find(|kind| kind.name() == *name).unwrap());
         }
         args if args.iter().any(|arg| arg == "--bench") => compare(),
         _ => {} // of `cargo test`

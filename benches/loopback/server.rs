@@ -65,7 +65,7 @@ pub(crate) fn run(kind: Kind) {
     });
 }
 
-fn stack() -> stacks::ours::Ours {
+fn stack() -> ours::Ours {
     // Tokens of everybody who knows the secret are checked, whoever is in this one.
     ours(&tokens::hs256("anybody"), Fields::None)
 }

@@ -19,6 +19,9 @@
 //! of the system: rows with hashes or `SystemTime` have fewer instructions in life. The allocator
 //! that counts adds some 20 instructions and a nanosecond to each allocation, ours and the peers'.
 //!
+//! Three benches beside `concerns` see what one thread in one process does not: `contention` two
+//! threads, `loopback` sockets, `memory` what is kept. `cargo xtask bench --report` runs them all.
+//!
 //! # A new concern
 //!
 //! A module in `concerns/` with one function that fills [`Cases`], and its line in

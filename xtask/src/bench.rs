@@ -3,17 +3,18 @@
 use std::fs;
 use std::io::Write as _;
 
+use crate::builds;
 use crate::cmd::{capture, cargo, run, succeeds};
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::workspace;
 
 const CONCERNS: &str = "bench -p tower-ready-benches --bench concerns --locked --";
-const CONTENTION: &str = "bench -p tower-ready-benches --bench contention --locked";
 
 pub(crate) fn run_with(args: &[String]) -> Result<(), Failure> {
     match args {
         [flag] if flag == "--report" => report(),
+        [flag] if flag == "--builds" => builds::write(),
         [flag] if flag == "--check" || flag == "--bless" => {
             needs_valgrind()?;
             run(&mut cargo(&format!("{CONCERNS} {flag}")))
@@ -42,16 +43,31 @@ fn needs_valgrind() -> Result<(), Failure> {
     }
 }
 
-/// The page of the docs: first what one thread sees, then what a second one costs.
+/// What else is on the page: a headline, what it says, and the bench that prints its tables.
+const SECTIONS: &[(&str, &str, &str)] = &[
+    ("Two threads", "Nanoseconds for one turn of one thread.", "contention"),
+    (
+        "Over sockets",
+        "The whole stack on one thread of a server's process, with 32 requests on their way over \
+         loopback and a token to check in each. The share is of the time on a processor that one \
+         answer takes, system included; answers a second are what the clients, on the same \
+         machine, could ask for.",
+        "loopback",
+    ),
+    ("Memory", "What is held when all of them are in.", "memory"),
+];
+
+/// The page of the docs: first what one thread sees, then the rest.
 fn report() -> Result<(), Failure> {
     run(&mut cargo(&format!("{CONCERNS} --report")))?;
-    let threads = capture(&mut cargo(CONTENTION))?;
     let page = workspace::root().join("docs/BENCHMARKS.md");
     let unwritable = |e| Failure::step(format!("cannot write {}: {e}", page.display()));
-    let mut file = fs::OpenOptions::new().append(true).open(&page).map_err(unwritable)?;
-    let (head, text) = ("## Two threads", threads.trim());
-    writeln!(file, "\n{head}\n\nNanoseconds for one turn of one thread.\n\n{text}")
-        .map_err(unwritable)?;
+    for (headline, text, bench) in SECTIONS {
+        let bench = format!("bench -p tower-ready-benches --bench {bench} --locked");
+        let tables = capture(&mut cargo(&bench))?;
+        let mut file = fs::OpenOptions::new().append(true).open(&page).map_err(unwritable)?;
+        writeln!(file, "\n## {headline}\n\n{text}\n\n{}", tables.trim()).map_err(unwritable)?;
+    }
     println!("written: {}", page.display());
     Ok(())
 }

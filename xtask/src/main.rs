@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to a terminal")]
 
 mod bench;
+mod builds;
 mod cmd;
 mod drive;
 mod failure;
@@ -30,8 +31,8 @@ usage: cargo xtask <command>
                                   --quick: format, clippy and tests, default features only
                                   --keep-going: run the other steps after a failure
   bench [concern…]                what each layer costs beside its peers (no concern: all)
-        --report | --check | --bless
-                                  write docs/BENCHMARKS.md | compare the counts | commit to them
+        --report | --builds       write docs/BENCHMARKS.md | docs/BUILDS.md
+        --check | --bless         compare the counts | commit to them
   interop [part…]                 run against software that others wrote (no part: all parts)
   load [--seconds N]              what a server gives under load, with and without the stack
   chaos [--seconds N]             what clients see while Redis, an upstream and instances die";
