@@ -3,14 +3,16 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, header::AUTHORIZATION};
 use tower::ServiceBuilder;
 use tower_layer::{Identity, Stack};
-use tower_ready_auth::{Auth, AuthLayer};
+use tower_ready_auth::{Auth, AuthLayer, Principal};
 use tower_ready_deadline::{DeadlineLayer, Deadlines};
 use tower_ready_obs::{Metrics, MetricsLayer, TraceLayer, Tracing};
 use tower_ready_problem::{ProblemLayer, Problems};
-use tower_ready_ratelimit::{Fields, Policy, Quota, RateLimitLayer, RateLimiter, key};
+use tower_ready_ratelimit::{
+    Fields, Policy, Quota, RateLimitLayer, RateLimiter,
+    key::{self, Key},
+};
 use tower_ready_shed::{Bulkhead, ShedLayer};
 use tower_ready_shutdown::{Lifecycle, ShutdownLayer};
 
@@ -37,11 +39,8 @@ pub(crate) fn ours(token: &Token, fields: Fields) -> Ours {
     let problems = Problems::builder().build().unwrap();
     let deadlines = Deadlines::builder().timeout(Duration::from_secs(3_600)).build().unwrap();
     let slots = Bulkhead::builder().limit(512).build().unwrap();
-    let limit = |name, key: HeaderName| {
-        let quota = Quota::per_second(PLENTY);
-        let policy = Policy::new(name, quota).key(key::header(key));
-        RateLimiter::builder().policy(policy).fields(fields).build().unwrap()
-    };
+    let address = limits("address", key::header(FORWARDED), fields);
+    let principal = limits("principal", key::extension(Principal::subject), fields);
     let auth = Auth::builder()
         .jwt(tokens::verifier(token))
         .source(|_| Some(IpAddr::V4(Ipv4Addr::LOCALHOST)))
@@ -54,7 +53,12 @@ pub(crate) fn ours(token: &Token, fields: Fields) -> Ours {
         .layer(problems.layer())
         .layer(deadlines.layer())
         .layer(slots.layer())
-        .layer(limit("address", FORWARDED).layer())
+        .layer(address)
         .layer(auth.layer())
-        .layer(limit("principal", AUTHORIZATION).layer())
+        .layer(principal)
+}
+
+fn limits(name: &'static str, key: impl Key, fields: Fields) -> RateLimitLayer {
+    let policy = Policy::new(name, Quota::per_second(PLENTY)).key(key);
+    RateLimiter::builder().policy(policy).fields(fields).build().unwrap().layer()
 }
