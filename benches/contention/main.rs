@@ -11,6 +11,7 @@
     reason = "a bench prints, and reports its own failures by panicking"
 )]
 
+mod measure;
 #[path = "../stacks/tokens.rs"]
 mod tokens;
 
@@ -21,13 +22,10 @@ use std::{
     env,
     future::ready,
     hint::black_box,
+    num::NonZeroU32,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
-    thread,
     time::Duration,
 };
 
@@ -37,18 +35,20 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use recloser::Recloser;
-use tower::service_fn;
+use tower::{limit::ConcurrencyLimitLayer, service_fn};
 use tower_layer::Layer;
 use tower_ready_auth::Lookup;
 use tower_ready_breaker::Breaker;
 use tower_ready_core::Instant;
+use tower_ready_deadline::Deadlines;
 use tower_ready_obs::{Metrics, Tracing};
+use tower_ready_problem::ProblemLayer;
+use tower_ready_ratelimit::{KeyHash, MemoryStore, Quota, store::Demand};
+use tower_ready_shed::{Adaptive, Bulkhead};
+use tower_ready_shutdown::Lifecycle;
 use tower_service::Service;
 
-const TURNS: u32 = 200;
-const ALONE: Duration = Duration::from_millis(200);
-/// Long, since two threads of a busy machine seldom have a processor each at the same time.
-const TOGETHER: Duration = Duration::from_secs(3);
+use self::measure::line;
 
 fn main() {
     if !env::args().any(|arg| arg == "--bench") {
@@ -56,7 +56,8 @@ fn main() {
     }
     breakers();
     auth();
-    obs();
+    limits();
+    around();
 }
 
 fn head(concern: &str) {
@@ -133,20 +134,56 @@ fn auth() {
     });
 }
 
-fn obs() {
+fn limits() {
     println!();
-    head("obs, around a service that does nothing");
+    head("ratelimit, a store");
+    let quota = Quota::per_second(1_000_000_000);
+    let check = move |store: &MemoryStore, key: u128| {
+        let demand = Demand::new(KeyHash::from_bits(key << 64 | key), &quota);
+        store.check(Instant::now(), &demand).is_ok()
+    };
+    let store = MemoryStore::new(1_000).unwrap();
+    line("one key of both", move || assert!(check(&store, 7)));
+    let store = MemoryStore::new(1_000).unwrap();
+    line("a key of each thread's own", move || {
+        // Where a thread keeps its own values is a number that no other has.
+        thread_local! { static OWN: Cell<u8> = const { Cell::new(0) } }
+        let own = OWN.with(|own| std::ptr::from_ref(own).addr());
+        assert!(check(&store, (own as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    });
+    let limiter = governor::RateLimiter::dashmap(governor::Quota::per_second(NonZeroU32::MAX));
+    line("[governor, one key of both]", move || {
+        let _ = black_box(limiter.check_key(&7));
+    });
+}
+
+fn around() {
+    println!();
+    head("layers, around a service that does nothing");
     let answer = |_: Request<()>| {
         let body = Full::new(Bytes::from_static(b"ok"));
         ready(Ok::<_, Infallible>(Response::new(body)))
     };
-    service("[the service alone]", service_fn(answer));
+    let inner = service_fn(answer);
+    service("[the service alone]", inner);
+    service("shed", Bulkhead::builder().build().unwrap().layer().layer(inner));
+    let adaptive = Adaptive::gradient().least(20);
+    let adaptive = Bulkhead::builder().adaptive(adaptive).build().unwrap();
+    service("shed, an adaptive limit", adaptive.layer().layer(inner));
+    service("breaker", Breaker::builder("bench").build().unwrap().layer().layer(inner));
+    let lifecycle = Lifecycle::builder().build().unwrap();
+    lifecycle.ready();
+    service("shutdown", lifecycle.layer().layer(inner));
+    service("problem", ProblemLayer::default().layer(inner));
+    let deadlines = Deadlines::builder().timeout(Duration::from_secs(3_600)).build().unwrap();
+    service("deadline", deadlines.layer().layer(inner));
     let metrics = Metrics::builder().build().unwrap();
-    service("metrics", metrics.layer().layer(service_fn(answer)));
+    service("metrics", metrics.layer().layer(inner));
     let ids = Tracing::builder().build().unwrap();
-    service("a request id", ids.layer().layer(service_fn(answer)));
+    service("a request id", ids.layer().layer(inner));
     let trace = Tracing::builder().request_ids(false).build().unwrap();
-    service("a trace, nobody listens", trace.layer().layer(service_fn(answer)));
+    service("a trace, nobody listens", trace.layer().layer(inner));
+    service("[tower ConcurrencyLimit]", ConcurrencyLimitLayer::new(512).layer(inner));
 }
 
 /// Each thread has a clone of the service, as each connection has.
@@ -163,6 +200,7 @@ where
             }
             let service = own.as_mut().and_then(|own| own.downcast_mut::<S>()).unwrap();
             let context = &mut Context::from_waker(Waker::noop());
+            assert!(service.poll_ready(context).is_ready(), "it has to wait");
             let Poll::Ready(Ok(answer)) = pin!(service.call(Request::new(()))).poll(context) else {
                 panic!("there is no answer");
             };
@@ -172,67 +210,4 @@ where
             }
         });
     });
-}
-
-fn line(name: &str, turn: impl Fn() + Send + Sync + 'static) {
-    let turn = Arc::new(turn);
-    let alone = median(slices(&*turn, ALONE).iter().map(Slice::nanos).collect());
-    let other = thread::spawn({
-        let turn = Arc::clone(&turn);
-        move || slices(&*turn, TOGETHER)
-    });
-    let (mine, other) = (slices(&*turn, TOGETHER), other.join().unwrap());
-    let together = median(shared(&mine, &other));
-    println!("| {name} | {alone:.1} | {together:.1} | {:.2} |", together / alone);
-}
-
-#[derive(Clone, Copy)]
-struct Slice {
-    start: Instant,
-    end: Instant,
-}
-
-impl Slice {
-    fn nanos(&self) -> f64 {
-        self.end.since(self.start).as_nanos() as f64 / f64::from(TURNS)
-    }
-}
-
-fn slices(turn: &(impl Fn() + Sync), time: Duration) -> Vec<Slice> {
-    let mut slices = Vec::with_capacity(1 << 20);
-    let stop = Instant::now() + time;
-    loop {
-        let start = Instant::now();
-        for _ in 0..TURNS {
-            turn();
-        }
-        let end = Instant::now();
-        slices.push(Slice { start, end });
-        if end >= stop {
-            return slices;
-        }
-    }
-}
-
-/// The slices during which the other thread was at work, and not kept from it.
-fn shared(mine: &[Slice], other: &[Slice]) -> Vec<f64> {
-    let usual = median(other.iter().map(Slice::nanos).collect());
-    let at_work = |moment: Instant| {
-        let at = other.partition_point(|slice| slice.end < moment);
-        other.get(at).filter(|slice| slice.start <= moment && slice.nanos() < 4.0 * usual)
-    };
-    let whole = |slice: &&Slice| {
-        let ends = (at_work(slice.start), at_work(slice.end));
-        let (Some(first), Some(last)) = ends else {
-            return false;
-        };
-        // As many slices of the other lie between as there is time for.
-        last.end.since(first.start) < slice.end.since(slice.start) * 4
-    };
-    mine.iter().filter(whole).map(Slice::nanos).collect()
-}
-
-fn median(mut of: Vec<f64>) -> f64 {
-    of.sort_by(f64::total_cmp);
-    of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
 }
