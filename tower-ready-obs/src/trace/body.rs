@@ -53,17 +53,8 @@ where
     B::Error: 'static,
 {
     #[inline(always)]
-    pub(super) fn new(inner: Inner<B>) -> Self {
-        Self { inner, scope: Scope::default() }
-    }
-
-    /// Takes this scope over. A body that is over has nothing more to say in a span, which ends then.
-    #[inline]
-    pub(super) fn work_in(&mut self, scope: &mut Scope) {
-        match self.inner.is_end_stream() {
-            true => *scope = Scope::default(),
-            false => scope.move_to(&mut self.scope),
-        }
+    pub(super) const fn new(inner: Inner<B>, scope: Scope) -> Self {
+        Self { inner, scope }
     }
 }
 
@@ -81,21 +72,18 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let has_span = this.scope.has_span();
         let entered = this.scope.enter();
         let polled = ready!(this.inner.as_mut().poll_frame(cx));
-        if has_span {
-            let is_over = match &polled {
-                Some(Ok(frame)) => frame.is_trailers() || this.inner.is_end_stream(),
-                Some(Err(_)) | None => true,
-            };
-            if is_over {
-                // The span ends here, not when the host gets round to dropping the body.
-                let left = this.inner.size_hint();
-                this.inner.set(Inner::over(left));
-                drop(entered);
-                *this.scope = Scope::default();
-            }
+        let is_over = match &polled {
+            Some(Ok(frame)) => frame.is_trailers() || this.inner.is_end_stream(),
+            Some(Err(_)) | None => true,
+        };
+        if is_over {
+            // The span ends here, not when the host gets round to dropping the body.
+            let left = this.inner.size_hint();
+            this.inner.set(Inner::over(left));
+            drop(entered);
+            *this.scope = Scope::default();
         }
         Poll::Ready(polled)
     }

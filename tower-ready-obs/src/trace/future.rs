@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -61,18 +61,33 @@ impl<F> TraceFuture<F> {
         S: Service<Request<Q>, Future = F>,
     {
         let entered = scope.enter();
-        match watched {
-            None => {
-                let inner = Inner::Bare { future: service.call(request) };
-                drop(entered);
-                Self { inner, scope }
-            }
-            Some(watched) => {
-                let future = GuardedFuture::call(service, request, watched);
-                drop(entered);
-                Self { inner: Inner::Watched { future }, scope }
-            }
-        }
+        let mut this = match watched {
+            None => Self::bare(service, request),
+            Some(watched) => Self::watched(service, request, watched),
+        };
+        drop(entered);
+        scope.move_to(&mut this.scope);
+        this
+    }
+
+    // Apart, like the next one, since a call that leaves nothing to be dropped if it panics writes what
+    // it returns into its place. Else it would be moved there, with the futures of all services inside.
+    #[inline(never)]
+    fn bare<S, Q>(service: &mut S, request: Request<Q>) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        let inner = Inner::Bare { future: service.call(request) };
+        Self { inner, scope: Scope::default() }
+    }
+
+    #[inline(never)]
+    fn watched<S, Q>(service: &mut S, request: Request<Q>, watched: Box<Watched>) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        let inner = Inner::Watched { future: GuardedFuture::call(service, request, watched) };
+        Self { inner, scope: Scope::default() }
     }
 }
 
@@ -89,41 +104,40 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let entered = this.scope.enter();
-        // The two are spelled out, since an answer is large too: it is moved once.
+        // The two are spelled out, since an answer is large too: it is finished where it is, and moved
+        // once.
         match this.inner.as_mut().project() {
             InnerProjection::Bare { future } => {
-                let answer = ready!(future.poll(cx));
+                let mut answer = ready!(future.poll(cx));
                 this.inner.set(Inner::Over);
                 drop(entered);
-                let bare = |response: Response<B>| response.map(|body| body::Inner::Bare { body });
-                Poll::Ready(answer.map(|response| wrap(bare(response), this.scope)))
+                let scope = finish(&mut answer, this.scope);
+                let wrap = |body| TraceBody::new(body::Inner::Bare { body }, scope);
+                Poll::Ready(answer.map(|response| response.map(wrap)))
             }
             InnerProjection::Watched { future } => {
-                let answer = ready!(future.poll(cx));
+                let mut answer = ready!(future.poll(cx));
                 this.inner.set(Inner::Over);
                 drop(entered);
-                let watched =
-                    |response: Response<_>| response.map(|body| body::Inner::Watched { body });
-                Poll::Ready(answer.map(|response| wrap(watched(response), this.scope)))
+                let scope = finish(&mut answer, this.scope);
+                let wrap = |body| TraceBody::new(body::Inner::Watched { body }, scope);
+                Poll::Ready(answer.map(|response| response.map(wrap)))
             }
             InnerProjection::Over => panic!("`TraceFuture` polled after completion"),
         }
     }
 }
 
-/// Tells the caller the id of its request, and takes the scope along for as long as the body lasts.
+/// Tells the caller the id of its request. What is left is the scope that its body is read in: a body
+/// that is over has nothing more to say in a span, which ends then.
 #[inline(always)]
-fn wrap<B>(response: Response<body::Inner<B>>, scope: &mut Scope) -> Response<TraceBody<B>>
-where
-    B: Body<Data = Bytes>,
-    B::Error: 'static,
-{
-    let mut response = response.map(TraceBody::new);
+fn finish<B: Body, E>(answer: &mut Result<Response<B>, E>, scope: &mut Scope) -> Scope {
+    let scope = mem::take(scope);
+    let Ok(response) = answer else { return Scope::default() };
     if let Some(id) = scope.request_id() {
         response.headers_mut().insert(RequestId::HEADER, id.clone());
     }
-    response.body_mut().work_in(scope);
-    response
+    if response.body().is_end_stream() { Scope::default() } else { scope }
 }
 
 impl<F> fmt::Debug for TraceFuture<F> {

@@ -68,7 +68,7 @@ impl Scope {
 
     #[inline]
     pub(super) fn set(&mut self, ids: Ids, span: Option<Span>) {
-        self.ids = Some(ids);
+        fill(&mut self.ids, Some(ids));
         self.span = span.map(Box::new);
     }
 
@@ -95,7 +95,7 @@ impl Scope {
     pub(super) fn move_to(&mut self, other: &mut Self) {
         other.open = self.open;
         if self.ids.is_some() {
-            other.ids = self.ids.take();
+            fill(&mut other.ids, self.ids.take());
         }
         if self.span.is_some() {
             other.span = self.span.take();
@@ -107,10 +107,6 @@ impl Scope {
     pub(super) fn request_id(&self) -> Option<&HeaderValue> {
         self.ids.as_ref()?.request_id.as_ref()
     }
-
-    pub(super) const fn has_span(&self) -> bool {
-        self.span.is_some()
-    }
 }
 
 /// Changes places with what is current on this thread, unless that ends.
@@ -120,12 +116,21 @@ fn trade(ids: &mut Option<Ids>) -> Option<&mut Option<Ids>> {
         let current = &mut *current.borrow_mut();
         // One of them is empty as a rule: then there is half as much to move.
         match (&current, &ids) {
-            (None, _) => *current = ids.take(),
-            (_, None) => *ids = current.take(),
+            (None, _) => fill(current, ids.take()),
+            (_, None) => fill(ids, current.take()),
             _ => mem::swap(current, ids),
         }
     });
     traded.is_ok().then_some(ids)
+}
+
+/// Puts something where there is nothing.
+#[inline(always)]
+#[expect(clippy::mem_forget, reason = "nothing is what is forgotten")]
+fn fill(empty: &mut Option<Ids>, ids: Option<Ids>) {
+    debug_assert!(empty.is_none(), "what was there would never be dropped");
+    // An assignment would look for what to drop, with the new value on the stack meanwhile.
+    mem::forget(mem::replace(empty, ids));
 }
 
 impl Drop for Entered<'_> {
