@@ -25,7 +25,7 @@ mod sync {
 }
 
 #[allow(clippy::duplicate_mod, dead_code, reason = "on purpose, and not all is explored")]
-#[path = "connection/record.rs"]
+#[path = "connection/record/mod.rs"]
 mod record;
 #[allow(clippy::duplicate_mod, dead_code, reason = "on purpose, and not all is explored")]
 #[path = "connection/state.rs"]
