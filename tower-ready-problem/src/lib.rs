@@ -131,6 +131,7 @@ mod caller;
 #[cfg(feature = "drain")]
 mod drain;
 mod error;
+mod few;
 mod foreign;
 mod future;
 mod json;

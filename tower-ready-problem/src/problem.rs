@@ -6,6 +6,7 @@ use tower_ready_core::{LocalRejection, grpc::Code, reason_phrase};
 
 use crate::{
     ProblemType, Value,
+    few::Few,
     name::{is_extension, screaming},
 };
 
@@ -44,10 +45,10 @@ pub(crate) struct Inner {
     pub(crate) detail: Option<Cow<'static, str>>,
     pub(crate) members: Vec<(Cow<'static, str>, Value)>,
     pub(crate) violations: Vec<Violation>,
-    pub(crate) violated_policies: Vec<Cow<'static, str>>,
+    pub(crate) violated_policies: Few<Cow<'static, str>>,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) is_final: bool,
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) headers: Few<(HeaderName, HeaderValue)>,
     pub(crate) local: Option<LocalRejection>,
     pub(crate) internal: Option<Cow<'static, str>>,
     pub(crate) source: Option<Arc<dyn Error + Send + Sync>>,
@@ -114,10 +115,10 @@ impl Problem {
             detail: None,
             members: Vec::new(),
             violations: Vec::new(),
-            violated_policies: Vec::new(),
+            violated_policies: Few::new(),
             retry_after: None,
             is_final: false,
-            headers: Vec::new(),
+            headers: Few::new(),
             local: None,
             internal: None,
             source: None,

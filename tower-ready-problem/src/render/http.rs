@@ -100,12 +100,18 @@ fn violation(json: &mut Writer<'_>, violation: &Violation) {
     json.raw("}");
 }
 
-fn list<T>(json: &mut Writer<'_>, name: &str, items: &[T], write: impl Fn(&mut Writer<'_>, &T)) {
-    if items.is_empty() {
+fn list<T>(
+    json: &mut Writer<'_>,
+    name: &str,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut Writer<'_>, T),
+) {
+    let mut items = items.into_iter().peekable();
+    if items.peek().is_none() {
         return;
     }
     json.name(name);
-    for (n, item) in items.iter().enumerate() {
+    for (n, item) in items.enumerate() {
         json.raw(if n == 0 { "[" } else { "," });
         write(json, item);
     }
