@@ -80,7 +80,7 @@ where
         match step {
             Step::Pass(principal) => {
                 admit(&self.auth, &mut request, principal);
-                AuthFuture { deferred: Deferred::inner(self.inner.call(request)) }
+                AuthFuture { deferred: Deferred::inner(called(&mut self.inner, request)) }
             }
             Step::Refuse(problem) => {
                 // The inner service may have reserved something when it was ready.
@@ -112,6 +112,13 @@ pub(crate) fn admit<B>(auth: &Auth, request: &mut Request<B>, principal: Option<
             extensions.insert(Anonymous);
         }
     }
+}
+
+/// Calls a service out of line, so that its future is written where it is to lie: inlined, one that
+/// is made in several branches would be moved there.
+#[inline(never)]
+fn called<S: Service<Q>, Q>(service: &mut S, request: Q) -> S::Future {
+    service.call(request)
 }
 
 impl<S: fmt::Debug> fmt::Debug for AuthService<S> {

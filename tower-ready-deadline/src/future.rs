@@ -5,9 +5,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_service::Service;
 
 use crate::{DeadlineBody, timer::Timer, watch::Watch};
 
@@ -35,14 +36,32 @@ pin_project! {
 }
 
 impl<F> DeadlineFuture<F> {
-    #[inline]
-    pub(crate) const fn calling(future: F, watch: Option<Watch>) -> Self {
-        Self { kind: Kind::Calling { future, timer: Timer::unset(), watch } }
+    /// Puts the future of the service where it is to lie.
+    // Apart, since a call that leaves nothing to be dropped if it panics writes what it returns
+    // into its place. Else it would be moved there, and it holds the futures of all services inside.
+    #[inline(never)]
+    pub(crate) fn place<S, Q>(
+        service: &mut S,
+        request: Request<Q>,
+        watch: &mut Option<Watch>,
+    ) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        let future = called(service, request);
+        Self { kind: Kind::Calling { future, timer: Timer::unset(), watch: watch.take() } }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
         Self { kind: Kind::Answer { response: Some(response) } }
     }
+}
+
+/// Calls a service out of line, so that its future is written where it is to lie: inlined, one that
+/// is made in several branches would be moved there.
+#[inline(never)]
+fn called<S: Service<Q>, Q>(service: &mut S, request: Q) -> S::Future {
+    service.call(request)
 }
 
 impl<F, B, E> Future for DeadlineFuture<F>
@@ -58,13 +77,14 @@ where
         let expired = match kind.as_mut().project() {
             KindProj::Calling { future, mut timer, watch } => {
                 let entered = watch.as_ref().and_then(Watch::enter);
-                let polled = future.poll(cx);
+                let mut polled = future.poll(cx);
                 drop(entered);
-                if let Poll::Ready(mut answer) = polled {
-                    if let (Ok(answer), Some(watch)) = (&mut answer, &*watch) {
-                        watch.excuse(answer);
-                    }
-                    return Poll::Ready(answer.map(|answer| DeadlineBody::of(answer, watch)));
+                // The answer is looked at where it is and moved once.
+                if let (Poll::Ready(Ok(answer)), Some(watch)) = (&mut polled, &*watch) {
+                    watch.excuse(answer);
+                }
+                if polled.is_ready() {
+                    return polled.map_ok(|answer| DeadlineBody::of(answer, watch));
                 }
                 // Only now does anybody have to wait.
                 let Some(waiting) = watch else {

@@ -70,7 +70,7 @@ where
         let policy = &*self.deadlines.0;
         let head = Head::of(&request);
         if self.condition.as_ref().is_some_and(|holds| !holds(&head)) {
-            return DeadlineFuture::calling(self.inner.call(request), None);
+            return DeadlineFuture::place(&mut self.inner, request, &mut None);
         }
         let asked = asked(request.headers());
         let limit = match policy.decide(&head, asked) {
@@ -82,22 +82,20 @@ where
             }
         };
         if limit == Limit::Never && policy.ledger.bodies.idle.is_none() {
-            return DeadlineFuture::calling(self.inner.call(request), None);
+            return DeadlineFuture::place(&mut self.inner, request, &mut None);
         }
-        let watch = Watch {
+        let mut watch = Some(Watch {
             ledger: policy.ledger.clone(),
             caller: Caller::of(&request),
             limit,
             is_current: policy.is_task_local,
             is_hurried: false,
-        };
+        });
         if let (true, Limit::At(deadline)) = (policy.is_extension, limit) {
             request.extensions_mut().insert(deadline);
         }
-        let entered = watch.enter();
-        let future = self.inner.call(request);
-        drop(entered);
-        DeadlineFuture::calling(future, Some(watch))
+        let _entered = watch.as_ref().and_then(Watch::enter);
+        DeadlineFuture::place(&mut self.inner, request, &mut watch)
     }
 }
 

@@ -78,7 +78,7 @@ where
         let passes_by = self.condition.as_ref().is_some_and(|holds| !holds(&head));
         let decided = if passes_by { Ok(()) } else { self.limiter.0.decide(&head) };
         match decided {
-            Ok(()) => RateLimitFuture::bare(self.inner.call(request)),
+            Ok(()) => RateLimitFuture::bare(called(&mut self.inner, request)),
             Err(step) => self.call_decided(request, step),
         }
     }
@@ -109,6 +109,13 @@ impl<S, St: Store> RateLimitService<S, St> {
             }
         }
     }
+}
+
+/// Calls a service out of line, so that its future is written where it is to lie: inlined, one that
+/// is made in several branches would be moved there.
+#[inline(never)]
+fn called<S: Service<Q>, Q>(service: &mut S, request: Q) -> S::Future {
+    service.call(request)
 }
 
 /// The refusal, in the form that its caller understands.

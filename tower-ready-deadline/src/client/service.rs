@@ -61,7 +61,7 @@ where
         let policy = &*self.deadlines.0;
         let (limit, told, is_hurried) = match policy.plan(&Head::of(&request)) {
             Plan::Free if policy.ledger.bodies.idle.is_none() => {
-                return DeadlineFuture::calling(self.inner.call(request), None);
+                return DeadlineFuture::place(&mut self.inner, request, &mut None);
             }
             Plan::Free => (Limit::Never, None, false),
             Plan::Until { deadline, told, is_hurried } => {
@@ -84,13 +84,13 @@ where
                 headers.insert(name, value);
             }
         }
-        let watch = Watch {
+        let mut watch = Some(Watch {
             ledger: policy.ledger.clone(),
             caller: Caller::of(&request),
             limit,
             is_current: false,
             is_hurried,
-        };
-        DeadlineFuture::calling(self.inner.call(request), Some(watch))
+        });
+        DeadlineFuture::place(&mut self.inner, request, &mut watch)
     }
 }
