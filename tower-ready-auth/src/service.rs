@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use tower_ready_core::{AnswerBody, Head};
+use tower_ready_core::{AnswerBody, Head, called};
 use tower_ready_problem::Caller;
 use tower_service::Service;
 
@@ -112,13 +112,6 @@ pub(crate) fn admit<B>(auth: &Auth, request: &mut Request<B>, principal: Option<
             extensions.insert(Anonymous);
         }
     }
-}
-
-/// Calls a service out of line, so that its future is written where it is to lie: inlined, one that
-/// is made in several branches would be moved there.
-#[inline(never)]
-fn called<S: Service<Q>, Q>(service: &mut S, request: Q) -> S::Future {
-    service.call(request)
 }
 
 impl<S: fmt::Debug> fmt::Debug for AuthService<S> {

@@ -64,6 +64,7 @@
 #![warn(clippy::expect_used, clippy::unwrap_used)]
 
 mod answer;
+mod called;
 mod deadline;
 mod exchange;
 pub mod grpc;
@@ -80,6 +81,7 @@ mod trace_id;
 
 pub use self::{
     answer::{AnswerBody, AnswerFuture},
+    called::called,
     deadline::Deadline,
     exchange::{End, Guard, GuardedBody, GuardedFuture},
     head::Head,

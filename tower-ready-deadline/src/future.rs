@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_ready_core::called;
 use tower_service::Service;
 
 use crate::{DeadlineBody, timer::Timer, watch::Watch};
@@ -55,13 +56,6 @@ impl<F> DeadlineFuture<F> {
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
         Self { kind: Kind::Answer { response: Some(response) } }
     }
-}
-
-/// Calls a service out of line, so that its future is written where it is to lie: inlined, one that
-/// is made in several branches would be moved there.
-#[inline(never)]
-fn called<S: Service<Q>, Q>(service: &mut S, request: Q) -> S::Future {
-    service.call(request)
 }
 
 impl<F, B, E> Future for DeadlineFuture<F>

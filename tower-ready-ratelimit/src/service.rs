@@ -6,6 +6,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use tower_ready_core::called;
 use tower_ready_problem::Caller;
 use tower_service::Service;
 
@@ -109,13 +110,6 @@ impl<S, St: Store> RateLimitService<S, St> {
             }
         }
     }
-}
-
-/// Calls a service out of line, so that its future is written where it is to lie: inlined, one that
-/// is made in several branches would be moved there.
-#[inline(never)]
-fn called<S: Service<Q>, Q>(service: &mut S, request: Q) -> S::Future {
-    service.call(request)
 }
 
 /// The refusal, in the form that its caller understands.
