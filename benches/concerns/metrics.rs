@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use axum_prometheus::{AXUM_HTTP_REQUESTS_DURATION_SECONDS, PrometheusMetricLayer};
+use axum_prometheus::AXUM_HTTP_REQUESTS_DURATION_SECONDS;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Body;
@@ -22,7 +22,10 @@ use tower_ready_core::{Instant, Route};
 use tower_ready_obs::{GrpcMethods, Metrics, MetricsBuilder, OpenTelemetry, RouteTable};
 use tower_service::Service;
 
-use crate::requests::{get, grpc, with_ids};
+use crate::{
+    requests::{get, grpc, with_ids},
+    stacks::peers,
+};
 
 pub(crate) fn cases(cases: &mut Cases) {
     // A peer spawns a task to keep house.
@@ -43,8 +46,7 @@ pub(crate) fn cases(cases: &mut Cases) {
     };
     let meter = || provider().meter("bench");
     let otel = || builder().recorder(OpenTelemetry::new(meter()));
-    let (axum_prometheus, handle) = PrometheusMetricLayer::pair();
-    Box::leak(Box::new(handle));
+    let axum_prometheus = peers::prometheus();
     assert_eq!(AXUM_HTTP_REQUESTS_DURATION_SECONDS, "axum_http_requests_duration_seconds");
     // It knows the global meter alone.
     opentelemetry::global::set_meter_provider(provider().clone());

@@ -63,25 +63,30 @@ pub type Concern = (&'static str, fn(&mut Cases));
 /// Measures what the command line asks for.
 pub fn main(concerns: &[Concern]) {
     let options = Options::parse(env::args().skip(1));
-    let mut groups = Vec::new();
+    // One concern after the other, so that what one needs to be set up is in the way of no other.
+    let mut measured = Vec::new();
     for (name, fill) in concerns {
+        let Some(filters) = options.filters_of(name) else { continue };
         let mut cases = Cases::new(name);
         fill(&mut cases);
-        groups.extend(cases.chosen(&options.filters));
+        let mut groups = cases.chosen(&filters);
+        if options.under_callgrind {
+            instructions::run(&mut groups);
+            continue;
+        }
+        let allocations = allocations::measure(&mut groups);
+        if options.smoke {
+            continue;
+        }
+        let instructions = instructions::measure(&groups, &filters);
+        let counts_alone = options.check || options.bless;
+        let times = (!counts_alone).then(|| time::measure(&mut groups));
+        let times = times.as_deref();
+        measured.extend(Measured::of(&groups, times, instructions.as_deref(), &allocations));
     }
-    if options.under_callgrind {
-        instructions::run(&mut groups);
+    if options.under_callgrind || options.smoke {
         return;
     }
-    if options.smoke {
-        allocations::measure(&mut groups);
-        return;
-    }
-    let allocations = allocations::measure(&mut groups);
-    let instructions = instructions::measure(&groups, &options.filters);
-    let counts_alone = options.check || options.bless;
-    let times = (!counts_alone).then(|| time::measure(&mut groups));
-    let measured = Measured::of(&groups, times.as_deref(), instructions.as_deref(), &allocations);
     if options.bless {
         gate::bless(&measured);
     } else if options.check {

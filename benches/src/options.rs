@@ -38,6 +38,17 @@ impl Options {
         }
         options
     }
+
+    /// Those of a concern; none where it is not asked for.
+    pub(crate) fn filters_of(&self, concern: &str) -> Option<Vec<String>> {
+        let all = format!("{concern}/");
+        if self.filters.is_empty() {
+            return Some(vec![all]);
+        }
+        let of_it = |filter: &&String| filter.starts_with(&all) || all.starts_with(filter.as_str());
+        let filters: Vec<_> = self.filters.iter().filter(of_it).cloned().collect();
+        (!filters.is_empty()).then_some(filters)
+    }
 }
 
 #[cfg(test)]
@@ -51,5 +62,17 @@ mod tests {
         assert!(options.json && !options.smoke);
         assert_eq!(options.filters, ["problem"]);
         assert!(Options::parse(std::iter::empty()).smoke);
+    }
+
+    #[test]
+    fn a_concern_has_the_filters_that_mean_it() {
+        let of = |filters: &[&str], concern| {
+            let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+            Options { filters, ..Options::default() }.filters_of(concern)
+        };
+        assert_eq!(of(&[], "shed"), Some(vec!["shed/".to_owned()]));
+        assert_eq!(of(&["shed", "core/ids"], "core"), Some(vec!["core/ids".to_owned()]));
+        assert_eq!(of(&["sh"], "shed"), Some(vec!["sh".to_owned()]));
+        assert_eq!(of(&["core"], "shed"), None);
     }
 }

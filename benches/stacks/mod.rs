@@ -4,7 +4,7 @@
 pub(crate) mod tokens;
 
 pub(crate) mod ours;
-mod peers;
+pub(crate) mod peers;
 
 use std::{convert::Infallible, future::ready};
 

@@ -1,7 +1,9 @@
 use std::{hint::black_box, sync::LazyLock, time::Duration};
 
 use axum::{Router, error_handling::HandleErrorLayer, middleware};
-use axum_prometheus::PrometheusMetricLayer;
+use axum_prometheus::{
+    PrometheusMetricLayer, metrics_exporter_prometheus::PrometheusHandle as Handle,
+};
 use http::{HeaderName, Request, StatusCode, header::AUTHORIZATION};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::Value;
@@ -20,8 +22,6 @@ use super::{FORWARDED, tokens};
 /// A router behind them. Some work within axum alone.
 pub(crate) fn peers(router: Router) -> Router {
     let id = HeaderName::from_static("x-request-id");
-    // Its recorder is global: one that is there already is used.
-    let metrics = PrometheusMetricLayer::new();
     let mut governor = GovernorConfigBuilder::default().key_extractor(ByHeader);
     governor.per_nanosecond(1).burst_size(u32::MAX);
     let governor = governor.finish().expect("a valid configuration");
@@ -30,7 +30,7 @@ pub(crate) fn peers(router: Router) -> Router {
             .layer(SetRequestIdLayer::new(id.clone(), MakeRequestUuid))
             .layer(PropagateRequestIdLayer::new(id))
             .layer(TraceLayer::new_for_http())
-            .layer(metrics)
+            .layer(prometheus())
             .layer(CatchPanicLayer::new())
             .layer(HandleErrorLayer::new(|_: BoxError| async { StatusCode::SERVICE_UNAVAILABLE }))
             .layer(TimeoutLayer::new(Duration::from_secs(3_600)))
@@ -39,6 +39,14 @@ pub(crate) fn peers(router: Router) -> Router {
             .layer(GovernorLayer::new(governor))
             .layer(middleware::from_fn(check_token)),
     )
+}
+
+/// Its recorder is one for the whole process, without which nothing would be recorded.
+pub(crate) fn prometheus() -> PrometheusMetricLayer<'static> {
+    static RECORDER: LazyLock<Handle> = LazyLock::new(|| PrometheusMetricLayer::pair().1);
+
+    LazyLock::force(&RECORDER);
+    PrometheusMetricLayer::new()
 }
 
 /// A limit by a header, as ours is.
