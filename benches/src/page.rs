@@ -22,7 +22,7 @@ fn page(measured: &[Measured], charts: &Path) -> String {
     let mut page = format!(
         "# What each layer costs\n\n\
          Written by `cargo xtask bench --report`: {machine}.\n\n\
-         {METHOD}\n\n## Budgets\n\n{budgets}",
+         {METHOD}\n\n## Budgets\n\n{budgets}\n{WHY}\n",
         machine = machine::describe(),
         budgets = budgets::table(measured),
     );
@@ -51,3 +51,18 @@ of another machine.\n\n\
 What the numbers do not say: how a layer behaves when caches are cold, when many threads share it \
 (see below for two), or when a socket is involved; and what your handler costs, beside which most of \
 this is nothing.";
+
+const WHY: &str = "\
+What is missed was profiled, and this is what it goes to:
+
+- breaker, shed, shutdown, metrics and trace follow an answer to the end of its body. A guard that does
+  nothing takes most of what the budgets of breaker and shed allow (see core, `GuardedBody`): request,
+  future and answer are moved once for each such layer, and the body is asked through one more.
+- deadline and problem look at all headers once and keep who asked, so that they can answer in the
+  caller's protocol when the request is gone. Deadline needs that only when the time is up.
+- ratelimit hashes the key with a secret, so that nobody can choose whose bucket it shares; its fields
+  are two values written and put into the head. A refusal writes a whole problem.
+- a request id is made, checked by `http` like any other value, and put into two heads.
+- of the instructions of the stack 12,600 are SHA-256 for the token, which valgrind runs without the
+  processor's own. What is left is spread over all layers, without a peak: the largest piece, a tenth of
+  all, is moves of futures, requests and answers.";
