@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::cmd::{capture, cargo, program, run};
@@ -31,7 +32,7 @@ const fn peer(
     Subject { name, features, version: Some(version), default_features: true }
 }
 
-/// What an existing service has in its tree already, which the crates of no other are counted for.
+/// What an existing service has in its tree already.
 const HOST: Subject = Subject {
     name: "axum",
     features: &["http1", "http2", "json", "tokio"],
@@ -146,13 +147,21 @@ fn crates(project: &Path) -> Result<BTreeSet<String>, Failure> {
 /// Builds it from nothing, in release. How many seconds that took.
 fn build(project: &Path) -> Result<f64, Failure> {
     let target = project.join("target");
-    if target.exists() {
-        let failed = |e| Failure::step(format!("cannot remove {}: {e}", target.display()));
-        fs::remove_dir_all(&target).map_err(failed)?;
-    }
+    remove(&target)?;
     run(cargo("fetch --quiet").current_dir(project))?;
     let watch = Stopwatch::start();
     let mut build = cargo("build --release --quiet");
     run(build.current_dir(project).env("CARGO_TARGET_DIR", &target))?;
-    Ok(watch.read().as_secs_f64())
+    let seconds = watch.read().as_secs_f64();
+    remove(&target)?;
+    Ok(seconds)
+}
+
+fn remove(folder: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != ErrorKind::NotFound => {
+            Err(Failure::step(format!("cannot remove {}: {e}", folder.display())))
+        }
+        _ => Ok(()),
+    }
 }
