@@ -24,10 +24,13 @@ use tower_layer::Layer;
 use tower_ready_auth::{Algorithm, Auth, AuthLayer, JwtVerifier, Key, Policy, RevocationList};
 use tower_ready_benches::{Cases, NoOp, Repeat, call};
 
-use crate::{requests::get, stacks::tokens};
-
-const SECRET: [u8; 32] = [7; 32];
-const ISSUER: &str = "https://issuer.example";
+use crate::{
+    requests::get,
+    stacks::{
+        peers,
+        tokens::{self, ISSUER, KEY_ID, SECRET},
+    },
+};
 
 type Sign = dyn Fn(&[u8]) -> Vec<u8>;
 
@@ -37,6 +40,8 @@ struct Signer {
     sign: Box<Sign>,
     key: Box<dyn Fn() -> Key>,
     peer: (jsonwebtoken::Algorithm, DecodingKey),
+    /// The key as a member of a set.
+    jwk: Value,
 }
 
 pub(crate) fn cases(cases: &mut Cases) {
@@ -59,10 +64,12 @@ fn algorithms(cases: &mut Cases, signer: &Signer) {
     let decode = Repeat::of(move || {
         jsonwebtoken::decode::<Value>(black_box(&token), &key, &validation).unwrap()
     });
+    let peer = peers::tokens_of(algorithm, &signer.jwk()).layer(NoOp);
     let group = cases.over(signer.algorithm.name(), "a no-op service", call(&request, NoOp)).ours(
         "AuthLayer, a new token",
         call(&request, AuthLayer::new(signer.verifier(0)).layer(NoOp)),
     );
+    let group = group.peer("tower-oauth2-resource-server", call(&request, peer));
     if !signer.algorithm.is_symmetric() {
         group.ours(
             "AuthLayer, a token seen before",
@@ -147,6 +154,13 @@ fn signers() -> Vec<Signer> {
     let ec_der = ec.public_key().as_der().unwrap().as_ref().to_vec();
     let ed_der = ed.public_key().as_der().unwrap().as_ref().to_vec();
     let (rsa_pem, ec_pem, ed_pem) = (pem(&rsa_der), pem(&ec_der), pem(&ed_der));
+    let (n, e) = (rsa.public_key().modulus(), rsa.public_key().exponent());
+    let [n, e] = [n, e].map(|number| b64(number.big_endian_without_leading_zero()));
+    let rsa_jwk = json!({"kty": "RSA", "n": n, "e": e});
+    // A point is a byte that says how it is written, x and y.
+    let (x, y) = ec.public_key().as_ref()[1..].split_at(32);
+    let ec_jwk = json!({"kty": "EC", "crv": "P-256", "x": b64(x), "y": b64(y)});
+    let ed_jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": b64(ed.public_key().as_ref())});
     let random = SystemRandom::new();
     vec![
         Signer {
@@ -154,6 +168,7 @@ fn signers() -> Vec<Signer> {
             sign: Box::new(move |message| hmac::sign(&hmac, message).as_ref().to_vec()),
             key: Box::new(|| Key::secret(Algorithm::HS256, &SECRET).unwrap()),
             peer: (jsonwebtoken::Algorithm::HS256, DecodingKey::from_secret(&SECRET)),
+            jwk: json!({"kty": "oct", "k": b64(&SECRET)}),
         },
         Signer {
             algorithm: Algorithm::RS256,
@@ -164,6 +179,7 @@ fn signers() -> Vec<Signer> {
             }),
             key: Box::new(move || Key::pem(Algorithm::RS256, &rsa_pem).unwrap()),
             peer: (jsonwebtoken::Algorithm::RS256, DecodingKey::from_rsa_der(&rsa_der)),
+            jwk: rsa_jwk,
         },
         Signer {
             algorithm: Algorithm::ES256,
@@ -172,12 +188,14 @@ fn signers() -> Vec<Signer> {
             }),
             key: Box::new(move || Key::pem(Algorithm::ES256, &ec_pem).unwrap()),
             peer: (jsonwebtoken::Algorithm::ES256, DecodingKey::from_ec_der(&ec_der)),
+            jwk: ec_jwk,
         },
         Signer {
             algorithm: Algorithm::EdDSA,
             sign: Box::new(move |message| ed.sign(message).as_ref().to_vec()),
             key: Box::new(move || Key::pem(Algorithm::EdDSA, &ed_pem).unwrap()),
             peer: (jsonwebtoken::Algorithm::EdDSA, DecodingKey::from_ed_der(&ed_der)),
+            jwk: ed_jwk,
         },
     ]
 }
@@ -187,7 +205,7 @@ impl Signer {
         JwtVerifier::builder()
             .issuer(ISSUER)
             .audience("orders")
-            .keys((self.key)().id("2026-11"))
+            .keys((self.key)().id(KEY_ID))
             .cache(cached)
             .build()
             .unwrap()
@@ -196,7 +214,7 @@ impl Signer {
     /// Seven claims, as an issuer makes them.
     fn token(&self) -> String {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-        let header = json!({"alg": self.algorithm.name(), "typ": "JWT", "kid": "2026-11"});
+        let header = json!({"alg": self.algorithm.name(), "typ": "JWT", "kid": KEY_ID});
         let claims = json!({
             "iss": ISSUER,
             "aud": "orders",
@@ -206,12 +224,22 @@ impl Signer {
             "jti": "0198e2c5-7a53-7c1e-9d4b-3f7a86b1c2d0",
             "scope": "orders:read orders:write",
         });
-        let b64 = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);
         let (header, claims) = (header.to_string(), claims.to_string());
-        let signed = format!("{}.{}", b64(header.as_bytes()), b64(claims.as_bytes()));
+        let signed = format!("{}.{}", b64(&header), b64(&claims));
         let signature = (self.sign)(signed.as_bytes());
         format!("{signed}.{}", b64(&signature))
     }
+
+    fn jwk(&self) -> Value {
+        let mut key = self.jwk.clone();
+        key["kid"] = KEY_ID.into();
+        key["alg"] = self.algorithm.name().into();
+        key
+    }
+}
+
+fn b64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 fn pem(der: &[u8]) -> String {

@@ -6,6 +6,7 @@ use std::{
 use tower::ServiceBuilder;
 use tower_layer::{Identity, Stack};
 use tower_ready_auth::{Auth, AuthLayer, Principal};
+use tower_ready_breaker::{Breaker, BreakerLayer};
 use tower_ready_deadline::{DeadlineLayer, Deadlines};
 use tower_ready_obs::{Metrics, MetricsLayer, TraceLayer, Tracing};
 use tower_ready_problem::{ProblemLayer, Problems};
@@ -26,12 +27,13 @@ const PLENTY: u64 = 1_000_000_000;
 
 /// The innermost first.
 pub(crate) type Ours = ServiceBuilder<
-    Stack<RateLimitLayer, Stack<AuthLayer, Stack<RateLimitLayer, Stack<ShedLayer, Outer>>>>,
+    Stack<BreakerLayer, Stack<RateLimitLayer, Stack<AuthLayer, Stack<RateLimitLayer, Inward>>>>,
 >;
+type Inward = Stack<ShedLayer, Outer>;
 type Outer = Stack<DeadlineLayer, Stack<ProblemLayer, Stack<MetricsLayer, Outermost>>>;
 type Outermost = Stack<TraceLayer, Stack<ShutdownLayer, Identity>>;
 
-/// What the example servers have.
+/// What the example servers have, and a breaker, which there guards what the service calls.
 pub(crate) fn ours(token: &Token, fields: Fields) -> Ours {
     let lifecycle = Lifecycle::builder().build().unwrap();
     let metrics = Metrics::builder().build().unwrap();
@@ -46,6 +48,7 @@ pub(crate) fn ours(token: &Token, fields: Fields) -> Ours {
         .source(|_| Some(IpAddr::V4(Ipv4Addr::LOCALHOST)))
         .build()
         .unwrap();
+    let breaker = Breaker::builder("orders").build().unwrap();
     ServiceBuilder::new()
         .layer(lifecycle.layer())
         .layer(tracing.layer())
@@ -56,6 +59,7 @@ pub(crate) fn ours(token: &Token, fields: Fields) -> Ours {
         .layer(address)
         .layer(auth.layer())
         .layer(principal)
+        .layer(breaker.layer())
 }
 
 fn limits(name: &'static str, key: impl Key, fields: Fields) -> RateLimitLayer {

@@ -1,12 +1,14 @@
-use std::{hint::black_box, sync::LazyLock, time::Duration};
+use std::{sync::LazyLock, time::Duration};
 
-use axum::{Router, error_handling::HandleErrorLayer, middleware};
+use axum::{Router, error_handling::HandleErrorLayer};
 use axum_prometheus::{
     PrometheusMetricLayer, metrics_exporter_prometheus::PrometheusHandle as Handle,
 };
-use http::{HeaderName, Request, StatusCode, header::AUTHORIZATION};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde_json::Value;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::FutureExt as _;
+use http::{HeaderName, Request, StatusCode};
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
 use tower::{BoxError, ServiceBuilder, limit::GlobalConcurrencyLimitLayer, timeout::TimeoutLayer};
 use tower_governor::{
     GovernorError, GovernorLayer, governor::GovernorConfigBuilder, key_extractor::KeyExtractor,
@@ -16,6 +18,11 @@ use tower_http::{
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     trace::TraceLayer,
 };
+use tower_oauth2_resource_server::{
+    claims::DefaultClaims as Claims, layer::OAuth2ResourceServerLayer,
+    server::OAuth2ResourceServer, tenant::TenantConfiguration, validation::ClaimsValidationSpec,
+};
+use tower_resilience_circuitbreaker::CircuitBreakerLayer;
 
 use super::{FORWARDED, tokens};
 
@@ -25,6 +32,9 @@ pub(crate) fn peers(router: Router) -> Router {
     let mut governor = GovernorConfigBuilder::default().key_extractor(ByHeader);
     governor.per_nanosecond(1).burst_size(u32::MAX);
     let governor = governor.finish().expect("a valid configuration");
+    let secret = URL_SAFE_NO_PAD.encode(tokens::SECRET);
+    let secret = json!({"kty": "oct", "kid": tokens::KEY_ID, "alg": "HS256", "k": secret});
+    let breaker = CircuitBreakerLayer::builder().sliding_window_size(100).build();
     router.layer(
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::new(id.clone(), MakeRequestUuid))
@@ -37,7 +47,8 @@ pub(crate) fn peers(router: Router) -> Router {
             .load_shed()
             .layer(GlobalConcurrencyLimitLayer::new(512))
             .layer(GovernorLayer::new(governor))
-            .layer(middleware::from_fn(check_token)),
+            .layer(tokens_of(Algorithm::HS256, &secret))
+            .layer(breaker.expect("a valid configuration")),
     )
 }
 
@@ -62,22 +73,22 @@ impl KeyExtractor for ByHeader {
     }
 }
 
-/// A check of a token as guides show it, with its key and rules made once.
-async fn check_token(
-    request: axum::extract::Request,
-    next: middleware::Next,
-) -> Result<axum::response::Response, StatusCode> {
-    static RULES: LazyLock<(DecodingKey, Validation)> = LazyLock::new(|| {
-        let mut rules = Validation::new(Algorithm::HS256);
-        rules.set_issuer(&["https://issuer.example"]);
-        rules.set_audience(&["orders"]);
-        (DecodingKey::from_secret(&tokens::SECRET), rules)
-    });
-    let value = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value.and_then(|value| value.strip_prefix("Bearer "));
-    let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
-    let claims = jsonwebtoken::decode::<Value>(token, &RULES.0, &RULES.1)
-        .map_err(|_| StatusCode::UNAUTHORIZED)?;
-    black_box(claims);
-    Ok(next.run(request).await)
+/// A check of tokens with this key.
+pub(crate) fn tokens_of<B>(
+    algorithm: Algorithm,
+    jwk: &Value,
+) -> OAuth2ResourceServerLayer<B, Claims>
+where
+    B: Default,
+{
+    let rules = ClaimsValidationSpec::new().exp(true).iss(tokens::ISSUER);
+    let keys = json!({ "keys": [jwk] });
+    let issuer = TenantConfiguration::static_builder(keys.to_string())
+        .allowed_algorithms(&[algorithm])
+        .claims_validation(rules.aud(&vec![tokens::AUDIENCE.to_owned()]));
+    let issuer = issuer.build().expect("a valid set of keys");
+    let server = OAuth2ResourceServer::<Claims>::builder().add_tenant(issuer).build();
+    // It waits for keys that it fetches, and has these.
+    let server = server.now_or_never().expect("no need to wait").expect("a valid configuration");
+    server.into_layer()
 }

@@ -17,6 +17,11 @@ use tower_ready_auth::{Algorithm, ApiKeys, JwtVerifier, Key, MemoryKeys};
 
 pub(crate) const SECRET: [u8; 32] = [7; 32];
 
+/// The id of every key here, and the issuer and the audience of every token.
+pub(crate) const KEY_ID: &str = "2026-11";
+pub(crate) const ISSUER: &str = "https://issuer.example";
+pub(crate) const AUDIENCE: &str = "orders";
+
 pub(crate) struct Token {
     pub(crate) text: String,
     /// The key to check it with, in PEM, or none for the secret.
@@ -46,9 +51,9 @@ pub(crate) fn verifier(token: &Token) -> JwtVerifier {
         None => Key::secret(Algorithm::HS256, &SECRET),
     };
     JwtVerifier::builder()
-        .issuer("https://issuer.example")
-        .audience("orders")
-        .keys(key.unwrap())
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .keys(key.unwrap().id(KEY_ID))
         .build()
         .unwrap()
 }
@@ -65,8 +70,8 @@ pub(crate) fn api_key() -> (ApiKeys, String) {
 fn token(alg: &str, subject: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let claims = json!({
-        "iss": "https://issuer.example",
-        "aud": "orders",
+        "iss": ISSUER,
+        "aud": AUDIENCE,
         "sub": subject,
         "exp": now + 100_000,
         "iat": now,
@@ -74,7 +79,7 @@ fn token(alg: &str, subject: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
         "scope": "orders:read orders:write",
     });
     let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    let header = json!({ "alg": alg, "typ": "JWT" }).to_string();
+    let header = json!({ "alg": alg, "typ": "JWT", "kid": KEY_ID }).to_string();
     let signed = format!("{}.{}", b64(header.as_bytes()), b64(claims.to_string().as_bytes()));
     let signature = b64(&sign(signed.as_bytes()));
     format!("{signed}.{signature}")
