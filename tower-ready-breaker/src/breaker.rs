@@ -73,6 +73,16 @@ impl Breaker {
     /// When the circuit does not let the call through.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
+        let mut permit = self.admit()?;
+        // Who holds it cannot be asked later how long the call has waited.
+        permit.waits();
+        Ok(permit)
+    }
+
+    /// The same for futures of ours, which tell by themselves when a call begins to wait: one that
+    /// is over at once costs no look at the clock.
+    #[inline]
+    pub(crate) fn admit(&self) -> Result<Permit, Rejected> {
         self.pins.try_acquire(self.circuit)
     }
 

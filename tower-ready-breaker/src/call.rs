@@ -3,7 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use tower_ready_core::{Instant, Outcome};
 use tower_service::Service;
 
-use crate::{Breaker, BreakerError, Permit, Rejected};
+use crate::{Breaker, BreakerError, Permit, Rejected, door::Door};
 
 /// Guards a service of any kind: what it does not let through is a [`BreakerError::Rejected`], and
 /// an error of the service is a failure.
@@ -39,8 +39,7 @@ pub struct CallLayer {
 /// The service of a [`CallLayer`]. It is ready as a [`BreakerService`](crate::BreakerService) is.
 pub struct CallService<S> {
     inner: S,
-    breaker: Breaker,
-    is_shut: bool,
+    door: Door,
 }
 
 pin_project! {
@@ -73,7 +72,7 @@ impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService { inner, breaker: self.breaker.clone(), is_shut: false }
+        CallService { inner, door: Door::new(self.breaker.clone()) }
     }
 }
 
@@ -89,22 +88,13 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.is_shut = !self.breaker.lets_pass();
-        if self.is_shut {
-            return Poll::Ready(Ok(()));
-        }
-        let readied = ready!(self.inner.poll_ready(cx));
-        if readied.is_err() {
-            self.breaker.fail_unready();
-        }
-        Poll::Ready(readied.map_err(BreakerError::Inner))
+        let readied = self.door.poll_ready(cx, |cx| self.inner.poll_ready(cx));
+        readied.map_err(BreakerError::Inner)
     }
 
     #[inline]
     fn call(&mut self, request: Q) -> Self::Future {
-        let admitted =
-            if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
-        let kind = match admitted {
+        let kind = match self.door.admit() {
             Ok(permit) => Kind::Call { call: self.inner.call(request), permit: Some(permit) },
             Err(rejected) => Kind::Rejected { rejected: Some(rejected) },
         };
@@ -112,10 +102,9 @@ where
     }
 }
 
-/// Readiness is of one instance: a clone has yet to ask.
 impl<S: Clone> Clone for CallService<S> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), breaker: self.breaker.clone(), is_shut: false }
+        Self { inner: self.inner.clone(), door: self.door.clone() }
     }
 }
 
@@ -123,7 +112,7 @@ impl<S: fmt::Debug> fmt::Debug for CallService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallService")
             .field("inner", &self.inner)
-            .field("breaker", &self.breaker)
+            .field("breaker", self.door.breaker())
             .finish_non_exhaustive()
     }
 }

@@ -60,13 +60,19 @@ impl Waiter {
     pub(crate) fn wait(&mut self, cx: &Context<'_>) {
         self.number = Some(self.breaker.circuit().wait(self.number, cx.waker()));
     }
+
+    /// Nobody is to be woken any more.
+    #[inline]
+    pub(crate) fn leave(&mut self) {
+        if let Some(number) = self.number.take() {
+            self.breaker.circuit().stop_waiting(number);
+        }
+    }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.breaker.circuit().stop_waiting(number);
-        }
+        self.leave();
     }
 }
 

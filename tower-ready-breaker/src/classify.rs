@@ -4,7 +4,8 @@ use tower_ready_core::{End, Outcome};
 /// What an answer says about the health of who gave it, where you know better than the standard.
 ///
 /// A closure over the head is one. `None` leaves it to what
-/// [`Verdict`](tower_ready_core::Verdict) makes of heads, trailers and ends.
+/// [`Verdict`](tower_ready_core::Verdict) makes of heads, trailers and ends; so does a panic, which
+/// is caught.
 ///
 /// ```
 /// use http::StatusCode;

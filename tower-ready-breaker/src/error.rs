@@ -51,10 +51,10 @@ pub enum ConfigErrorKind {
     MaxOpenShare,
     /// No rule could ever open the circuit.
     NoRule,
-    /// Failsafe counts its window in whole seconds.
+    /// Failsafe counts its window in whole seconds; above a day it is no window any more.
     #[cfg(feature = "failsafe")]
     FailsafeWindow,
-    /// The rate that failsafe requires is no number from 0 to 1.
+    /// The rate that failsafe requires is no number above 0 and up to 1.
     #[cfg(feature = "failsafe")]
     FailsafeRate,
 }
@@ -117,12 +117,13 @@ impl fmt::Display for ConfigError {
             }
             #[cfg(feature = "failsafe")]
             Kind::FailsafeWindow => {
-                "the window of failsafe_success_rate is no whole number of seconds: use one from 1 \
-                 on"
+                "the window of failsafe_success_rate is no whole number of seconds up to a day: use \
+                 one such as 30 s"
             }
             #[cfg(feature = "failsafe")]
             Kind::FailsafeRate => {
-                "failsafe_success_rate requires no rate: use a number from 0 to 1, such as 0.8"
+                "failsafe_success_rate requires no rate: use a number above 0 and up to 1, such as \
+                 0.8"
             }
         })
     }

@@ -7,11 +7,15 @@ use crate::{BreakerBuilder, ConfigErrorKind, Sample, Trip, TripPolicy};
 
 /// A failure policy of the crate `failsafe` as a rule.
 ///
-/// The policy is failsafe's: it says when the circuit opens and for how long. All else is ours,
-/// since failsafe's own state machine lets any number of probes through at once, listens to calls
-/// from before, counts a call that was dropped as nothing, and knows no tower.
+/// The policy is failsafe's: it says when the circuit opens and for how long, also when a probe has
+/// failed. All else is ours, since failsafe's own state machine lets any number of probes through at
+/// once, listens to calls from before, counts a call that was dropped as nothing, and knows no tower.
 ///
-/// It reads a clock of its own, which a paused one of tokio's does not rule.
+/// Three things to know of what is failsafe's. It reads a clock of its own, which a paused one of
+/// tokio's does not rule. Its backoffs panic when they are made for less than a second; an iterator
+/// of your own, or our [`Backoff`](crate::Backoff), does as well. And its
+/// `success_rate_over_time_window` takes half a second for no time at all: make that one by
+/// [`failsafe_success_rate`](BreakerBuilder::failsafe_success_rate), which refuses it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,6 +58,10 @@ impl<P: failsafe::FailurePolicy + Send + 'static> TripPolicy for FailsafePolicy<
         Trip::Stay
     }
 
+    fn reopened(&mut self) -> Option<Duration> {
+        self.0.mark_dead_on_failure()
+    }
+
     fn closed(&mut self) {
         self.0.revived();
     }
@@ -76,11 +84,12 @@ impl BreakerBuilder {
     where
         I: Iterator<Item = Duration> + Clone + Send + Sync + 'static,
     {
-        if !(0.0..=1.0).contains(&required) {
+        if !(required > 0.0 && required <= 1.0) {
             self.refuse(ConfigErrorKind::FailsafeRate);
             return self;
         }
-        if window < Duration::from_secs(1) || window.subsec_nanos() != 0 {
+        let day = Duration::from_secs(24 * 60 * 60);
+        if window < Duration::from_secs(1) || window > day || window.subsec_nanos() != 0 {
             self.refuse(ConfigErrorKind::FailsafeWindow);
             return self;
         }
@@ -127,6 +136,24 @@ mod tests {
     }
 
     #[test]
+    fn its_backoff_says_for_how_long_also_when_a_probe_has_failed() {
+        let breaker = Breaker::builder("orders")
+            .no_failure_rate()
+            .trip_policy(|| {
+                let times = [Duration::ZERO, SECOND * 100, SECOND * 1_000].into_iter();
+                FailsafePolicy::new(failsafe::failure_policy::consecutive_failures(1, times))
+            })
+            .build()
+            .unwrap();
+        breaker.try_acquire().unwrap().failure();
+        let probe = breaker.try_acquire().unwrap();
+        assert!(probe.is_probe());
+        probe.failure();
+        let left = breaker.snapshot().retry_after.unwrap();
+        assert!(left > SECOND * 50 && left <= SECOND * 100, "{left:?}");
+    }
+
+    #[test]
     fn its_traps_are_refused_when_the_breaker_is_built() {
         let build = |required, window| {
             let builder = Breaker::builder("orders");
@@ -137,6 +164,9 @@ mod tests {
         let kind = |required, window| build(required, window).unwrap_err().kind();
         assert_eq!(kind(0.8, SECOND / 2), ConfigErrorKind::FailsafeWindow);
         assert_eq!(kind(0.8, SECOND * 3 / 2), ConfigErrorKind::FailsafeWindow);
+        assert_eq!(kind(0.8, Duration::ZERO), ConfigErrorKind::FailsafeWindow);
+        assert_eq!(kind(0.8, Duration::from_secs(u64::MAX)), ConfigErrorKind::FailsafeWindow);
+        assert_eq!(kind(0.0, SECOND * 30), ConfigErrorKind::FailsafeRate);
         assert_eq!(kind(1.8, SECOND * 30), ConfigErrorKind::FailsafeRate);
         assert_eq!(kind(f64::NAN, SECOND * 30), ConfigErrorKind::FailsafeRate);
     }

@@ -1,9 +1,10 @@
 //! What hears of an exchange, and tells the circuit.
 
+use bytes::Bytes;
 use http::{Request, Response};
 use tower_ready_core::{Deadline, End, Guard, Instant, Outcome, Pending, Verdict};
 
-use crate::{Answer, Permit, hint::hint};
+use crate::{Answer, Permit, contained::contained, hint::hint};
 
 /// What an exchange holds until it ends: the permit, and what is known of the outcome.
 ///
@@ -15,19 +16,44 @@ pub struct Watch {
     slow: bool,
     /// What the head left to the end.
     pending: Option<Pending>,
+    stream: Stream,
+}
+
+/// How far a body has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    /// Most bodies are of one frame, and cost no look at the clock.
+    Begins,
+    /// There was one.
+    Begun,
+    /// It has gone on since.
+    Since(Instant),
+    /// It has gone on for so long that it was counted.
+    Counted,
 }
 
 impl Watch {
     #[inline]
     pub(crate) fn new<Q>(request: &Request<Q>, permit: Permit) -> Self {
         let deadline = Deadline::of(request.extensions());
-        Self { permit, deadline, slow: false, pending: None }
+        Self { permit, deadline, slow: false, pending: None, stream: Stream::Begins }
     }
 
-    fn measure(&mut self, now: Instant, at_end: bool) {
-        if self.permit.policy().slow_to_end == at_end {
-            self.slow = self.permit.is_slow(now);
-        }
+    fn measure(&mut self, now: Instant) {
+        self.slow = self.permit.is_slow(now);
+    }
+
+    /// A stream may last for hours: it is as good as its head until it breaks.
+    fn watch_stream(&mut self) {
+        let now = Instant::now();
+        self.stream = match self.stream {
+            Stream::Begun => Stream::Since(now),
+            Stream::Since(moment) if now.since(moment) >= self.permit.policy().stream_after => {
+                self.settle(Outcome::Success, None, now);
+                Stream::Counted
+            }
+            stream => stream,
+        };
     }
 
     fn settle(&mut self, outcome: Outcome, hint: Option<std::time::Duration>, now: Instant) {
@@ -45,18 +71,19 @@ impl Guard for Watch {
     fn head<B>(&mut self, response: &mut Response<B>) {
         let classify = self.permit.policy().classify.as_ref();
         let own = classify.and_then(|classify| {
-            classify.head(&Answer {
+            let answer = Answer {
                 status: response.status(),
                 headers: response.headers(),
                 extensions: response.extensions(),
-            })
+            };
+            contained(|| classify.head(&answer)).flatten()
         });
         let verdict = own.map_or_else(|| Verdict::of_head(response), Verdict::Known);
         let is_timed = self.permit.policy().live.slow() != 0 || self.permit.is_probe();
         match verdict {
             Verdict::Known(outcome) => {
                 let now = Instant::now();
-                self.measure(now, false);
+                self.measure(now);
                 let hint = match outcome {
                     Outcome::Failure | Outcome::RateLimited(_) => hint(response.headers()),
                     Outcome::Success | Outcome::Ignored => None,
@@ -67,10 +94,29 @@ impl Guard for Watch {
                 self.pending = Some(pending);
                 if is_timed {
                     let now = Instant::now();
-                    self.measure(now, false);
-                    self.permit.head_was_good(now);
+                    if !self.permit.policy().slow_to_end {
+                        self.measure(now);
+                        if !self.slow {
+                            self.permit.land(now);
+                        }
+                    }
+                    match self.slow && self.permit.is_probe() {
+                        // Whatever comes of the rest, the probe was too slow.
+                        true => self.settle(Outcome::Success, None, now),
+                        false => self.permit.head_was_good(now),
+                    }
                 }
             }
+        }
+    }
+
+    #[inline]
+    fn data(&mut self, _: &Bytes) {
+        match self.stream {
+            Stream::Begins => self.stream = Stream::Begun,
+            // Of a body that has to end in time its end alone can tell.
+            _ if self.permit.is_settled() || self.permit.policy().slow_to_end => {}
+            _ => self.watch_stream(),
         }
     }
 
@@ -80,22 +126,37 @@ impl Guard for Watch {
             let deadline = self.deadline.map(Deadline::moment);
             return self.permit.give_up(self.pending.is_none(), deadline);
         }
-        if self.permit.is_settled() {
+        let was_counted = self.stream == Stream::Counted;
+        if self.permit.is_settled() && !was_counted {
             return;
         }
         let own = self.permit.policy().classify.as_ref();
-        let own = own.and_then(|classify| classify.end(&end));
+        let own = own.and_then(|classify| contained(|| classify.end(&end)).flatten());
         let outcome = own.unwrap_or_else(|| match (self.pending, &end) {
             (Some(pending), end) => pending.outcome(end),
             (None, End::Error(_) | End::Panicked) => Outcome::Failure,
             (None, _) => Outcome::Ignored,
         });
         let hint = match &end {
-            End::Trailers(trailers) if outcome == Outcome::Failure => hint(trailers),
+            End::Trailers(trailers)
+                if matches!(outcome, Outcome::Failure | Outcome::RateLimited(_)) =>
+            {
+                hint(trailers)
+            }
             _ => None,
         };
+        if was_counted {
+            if outcome != Outcome::Failure {
+                return;
+            }
+            // It has succeeded, and failed in the end: both are true.
+            self.permit.unsettle();
+        }
         let now = Instant::now();
-        self.measure(now, true);
+        // Without a head, this is where the wait for it ended.
+        if self.pending.is_none() || self.permit.policy().slow_to_end {
+            self.measure(now);
+        }
         self.settle(outcome, hint, now);
     }
 }

@@ -83,14 +83,18 @@
 //!    and `RESOURCE_EXHAUSTED` say nothing unless asked to. What a layer of ours rejected further
 //!    in says nothing either.
 //! 6. A bad head counts at once, a good one when its body has ended. A client that leaves in the
-//!    middle of a body says nothing. The stream of a probe is waited for 5 s.
+//!    middle of a body says nothing. A stream that goes on for 5 s has succeeded, whatever comes
+//!    later; that of a probe is not waited for longer. So read bodies to their end, also those you
+//!    have no use for; where that cannot be, let [`classify`](BreakerBuilder::classify) say that a
+//!    good head is enough.
 //! 7. A call that was given up before its answer says nothing if that was soon. After a second it
 //!    is a failure, else a timeout further out would hide a dead peer; so it is when its
 //!    [`Deadline`](tower_ready_core::Deadline) has passed. See
-//!    [`abandon_after`](BreakerBuilder::abandon_after).
+//!    [`abandon_after`](BreakerBuilder::abandon_after). That most calls are given up sooner is
+//!    logged once.
 //! 8. [`BreakerService`] is ready at once when the circuit lets nothing through, and the inner
-//!    service is then not even asked. It never fails by itself; an error of the inner service's
-//!    readiness is a failure, and is passed on.
+//!    service is then not even asked; who waits for it is woken when the circuit opens. It never
+//!    fails by itself; an error of the inner service's readiness is a failure, and is passed on.
 //! 9. A circuit has no task and no timer: it is tried by the first call that comes when its time is
 //!    over.
 //!
@@ -153,14 +157,15 @@
 //! all of them, to the program and to operators. [`on_event`](BreakerBuilder::on_event) hears of each
 //! [`Change`], and with the feature `tracing`
 //! so do subscribers, target `tower_ready_breaker`: `circuit opened` and `circuit did not open` at
-//! `WARN`, `circuit changed` at `INFO`, with `breaker`, `key`, `reason` and `change`. What is counted
-//! is in the [`Snapshot`].
+//! `WARN`, `circuit changed` at `INFO`, with `breaker`, `key`, `reason` and `change`; and `calls are
+//! given up before they count` at `WARN`, when a timeout around the breaker is shorter than its
+//! `abandon_after`. What is counted is in the [`Snapshot`].
 //!
 //! # Features
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `tracing` | yes | one event for each change of state; costs tracing |
+//! | `tracing` | yes | one event for each change of state, and that warning; costs tracing |
 //! | `gate` | no | a layer that waits instead of rejecting; costs tokio's timer |
 //! | `retry` | no | a policy for `tower::retry`; costs tower and tokio's timer |
 //! | `failsafe` | no | the failure policies of failsafe as rules; costs failsafe |
@@ -173,6 +178,8 @@ mod call;
 mod changes;
 mod circuit;
 mod classify;
+mod contained;
+mod door;
 mod error;
 mod event;
 #[cfg(feature = "failsafe")]

@@ -37,24 +37,32 @@ impl Breaker {
     /// go. For what another instance has found out, which lowers the bar here and never shuts
     /// anybody out by itself.
     pub fn suspect(&self) {
-        if self.circuit().phase() == Phase::Closed {
-            self.command(Phase::HalfOpen);
-        }
+        self.circuit().suspect(self.policy(), Instant::now());
     }
 
     /// Changes the rules while calls run: takes `failure_rate`, `min_calls`,
-    /// `consecutive_failures`, `slow_calls` and `abandon_after` of a builder, and nothing else.
+    /// `consecutive_failures`, `slow_calls` and `abandon_after` of a builder, and nothing else. Calls
+    /// in flight are watched for being slow only if `slow_calls` was set when the breaker was built.
     ///
     /// # Errors
     ///
-    /// When the builder's settings are wrong, or ask a circuit with a key for slow calls that was
-    /// built without; the rules then stay as they were.
+    /// When the builder's settings are wrong, leave no rule at all, or ask a circuit with a key for
+    /// slow calls that was built without; the rules then stay as they were.
     pub fn set_rules(&self, builder: &BreakerBuilder) -> Result<(), ConfigError> {
         let (rules, abandon) = builder.rules()?;
-        if rules.slow.is_some() && !self.policy().counts_slow {
-            return Err(ConfigError::new(ConfigErrorKind::NoSlowCalls, self.name()));
+        let policy = self.policy();
+        for (is_right, kind) in [
+            (rules.slow.is_none() || policy.counts_slow, ConfigErrorKind::NoSlowCalls),
+            (
+                rules.has_any() || policy.trip.is_some() || policy.throttle.is_some(),
+                ConfigErrorKind::NoRule,
+            ),
+        ] {
+            if !is_right {
+                return Err(ConfigError::new(kind, self.name()));
+            }
         }
-        self.policy().live.set(rules, abandon);
+        policy.live.set(rules, abandon);
         Ok(())
     }
 

@@ -97,6 +97,12 @@ impl Permit {
         }
     }
 
+    /// The head of the answer came in time.
+    pub(crate) fn land(&mut self, now: Instant) {
+        let Self { pin, ticket, .. } = self;
+        pin.shared.circuit(self.circuit).land(ticket, now);
+    }
+
     /// The head of the answer was good, and the rest is to come.
     pub(crate) fn head_was_good(&mut self, now: Instant) {
         if self.ticket.is_probe() {
@@ -114,7 +120,7 @@ impl Permit {
         let told = if abandoned || deadline.is_some_and(|deadline| deadline <= now) {
             Told { slow: before_head && self.is_slow(now), ..Told::FAILURE }
         } else {
-            Told { dropped: true, ..Told::of(Outcome::Ignored) }
+            Told { dropped: true, unanswered: before_head, ..Told::of(Outcome::Ignored) }
         };
         self.tell(told, now);
     }
@@ -129,6 +135,11 @@ impl Permit {
     ) {
         let told = Told { slow, hint, ..Told::of(outcome) };
         self.tell(told, now);
+    }
+
+    /// What was told was not all.
+    pub(crate) fn unsettle(&mut self) {
+        self.is_open = true;
     }
 
     #[inline]

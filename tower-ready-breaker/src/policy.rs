@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -13,6 +12,7 @@ use std::{
 use crate::{
     Change, Classify, Event, Fallback, OnBreaker, TripPolicy,
     circuit::{Budget, Rules, Span, Times},
+    contained::contained,
 };
 
 /// The settings of a breaker, checked.
@@ -107,11 +107,35 @@ impl Policy {
         #[cfg(feature = "tracing")]
         log(&event);
         if let Some(observer) = &self.observer {
-            // The call that brought the change about has nothing to do with it.
-            let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(&event)));
+            contained(|| observer.on_event(&event));
         }
     }
+
+    /// Tells that most calls are given up so early that they say nothing.
+    pub(crate) fn warn_of_given_up(&self, key: Option<&str>, calls: u64) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!(
+            target: TARGET,
+            breaker = &*self.name,
+            key = key.unwrap_or_default(),
+            calls,
+            abandon_after = ?Duration::from_nanos(self.live.abandon()),
+            "calls are given up before they count"
+        );
+        #[cfg(not(feature = "tracing"))]
+        let _ = (key, calls);
+    }
+
+    /// The rule of our user's, for one circuit.
+    pub(crate) fn make_trip(&self) -> Option<Box<dyn TripPolicy>> {
+        let make = self.trip.as_ref()?;
+        contained(make)
+    }
 }
+
+/// Where the code stands is nothing to who filters.
+#[cfg(feature = "tracing")]
+const TARGET: &str = "tower_ready_breaker";
 
 #[cfg(feature = "tracing")]
 fn log(event: &Event<'_>) {
@@ -119,16 +143,21 @@ fn log(event: &Event<'_>) {
     let key = key.unwrap_or_default();
     match change {
         Change::Opened { reason, open_for } => {
-            tracing::warn!(breaker, key, reason = reason.as_str(), ?open_for, "circuit opened");
+            let (reason, change) = (reason.as_str(), change.as_str());
+            tracing::warn!(target: TARGET, breaker, key, reason, change, ?open_for, "circuit opened");
         }
         Change::WouldOpen { reason } | Change::Spared { reason } => tracing::warn!(
+            target: TARGET,
             breaker,
             key,
             reason = reason.as_str(),
             change = change.as_str(),
             "circuit did not open"
         ),
-        _ => tracing::info!(breaker, key, change = change.as_str(), "circuit changed"),
+        _ => {
+            let change = change.as_str();
+            tracing::info!(target: TARGET, breaker, key, change, "circuit changed");
+        }
     }
 }
 

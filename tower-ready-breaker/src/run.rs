@@ -42,7 +42,7 @@ where
         // panic further out cannot make it look like a call that was given up.
         let mut permit = match this.permit.take() {
             Some(permit) => permit,
-            None => match this.breaker.try_acquire() {
+            None => match this.breaker.admit() {
                 Ok(permit) => permit,
                 Err(rejected) => return Poll::Ready(Err(BreakerError::Rejected(rejected))),
             },

@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use tower_ready_core::{GuardedBody, GuardedFuture, Head};
 use tower_ready_problem::Caller;
 use tower_service::Service;
 
-use crate::{Breaker, Rejected, guard::Watch};
+use crate::{Breaker, Rejected, door::Door, guard::Watch};
 
 /// The future of a call through a breaker.
 pub type BreakerFuture<F> = GuardedFuture<F, Watch>;
@@ -21,20 +21,19 @@ pub type BreakerBody<B> = GuardedBody<B, Watch>;
 
 /// The service of a [`BreakerLayer`](crate::BreakerLayer).
 ///
-/// It is ready when the inner service is, and at once when the circuit lets nothing through: then
-/// the inner service is left alone, and the next call is rejected, even if the circuit could be
-/// tried by then. An error of the inner service's readiness is a failure too, and is passed on.
+/// It is ready when the inner service is, and at once when the circuit lets nothing through, also
+/// to who waits for the inner service at that moment: then the inner service is left alone, and the
+/// next call is rejected, even if the circuit could be tried by then. An error of the inner
+/// service's readiness is a failure too, and is passed on.
 pub struct BreakerService<S> {
     inner: S,
-    breaker: Breaker,
-    /// The circuit let nothing through when this service was asked whether it is ready.
-    is_shut: bool,
+    door: Door,
 }
 
 impl<S> BreakerService<S> {
     /// Guards a service.
     pub const fn new(inner: S, breaker: Breaker) -> Self {
-        Self { inner, breaker, is_shut: false }
+        Self { inner, door: Door::new(breaker) }
     }
 
     /// The inner service.
@@ -66,22 +65,12 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.is_shut = !self.breaker.lets_pass();
-        if self.is_shut {
-            return Poll::Ready(Ok(()));
-        }
-        let readied = ready!(self.inner.poll_ready(cx));
-        if readied.is_err() {
-            self.breaker.fail_unready();
-        }
-        Poll::Ready(readied)
+        self.door.poll_ready(cx, |cx| self.inner.poll_ready(cx))
     }
 
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let admitted =
-            if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
-        match admitted {
+        match self.door.admit() {
             Ok(permit) => {
                 let watch = Watch::new(&request, permit);
                 BreakerFuture::call(&mut self.inner, request, watch)
@@ -96,10 +85,9 @@ pub(crate) fn reject<Q>(rejected: &Rejected, request: &Request<Q>) -> Response<B
     rejected.answer(&Head::of(request), &Caller::of(request))
 }
 
-/// Readiness is of one instance: a clone has yet to ask.
 impl<S: Clone> Clone for BreakerService<S> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.breaker.clone())
+        Self { inner: self.inner.clone(), door: self.door.clone() }
     }
 }
 
@@ -107,7 +95,7 @@ impl<S: fmt::Debug> fmt::Debug for BreakerService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BreakerService")
             .field("inner", &self.inner)
-            .field("breaker", &self.breaker)
+            .field("breaker", self.door.breaker())
             .finish_non_exhaustive()
     }
 }

@@ -102,6 +102,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether nobody has ever used the circuit.
+    pub(crate) const fn is_blank(&self) -> bool {
+        let said_nothing = self.ignored + self.dropped + self.rate_limited + self.stale;
+        self.generation == 0 && self.totals.total() + self.rejected + said_nothing == 0
+    }
+
     pub(crate) fn of(circuit: &Circuit) -> Self {
         let now = tower_ready_core::Instant::now();
         let tally = circuit.tally();

@@ -5,7 +5,8 @@ use tower_ready_core::{Instant, Outcome};
 /// A rule of your own, beside those of the builder: whichever says so first opens the circuit.
 ///
 /// Each circuit has one of its own. It hears of every outcome while the circuit is closed, under a
-/// lock, so a breaker with one is slower than a breaker without.
+/// lock, so a breaker with one is slower than a breaker without, and a policy must not ask its own
+/// breaker. A panic of it is caught and forgotten.
 ///
 /// ```
 /// use tower_ready_breaker::{Breaker, Trip, TripPolicy, Sample};
@@ -37,6 +38,12 @@ use tower_ready_core::{Instant, Outcome};
 pub trait TripPolicy: Send + 'static {
     /// A call that was let through while the circuit was closed is over.
     fn sample(&mut self, sample: &Sample) -> Trip;
+
+    /// A probe has failed, and the circuit is open again: for how long, if not for as long as the
+    /// breaker's open times say.
+    fn reopened(&mut self) -> Option<Duration> {
+        None
+    }
 
     /// The circuit has closed again.
     fn closed(&mut self) {}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use support::{builder, calls, half_open, secs, trip};
 use tower_ready_breaker::{Backoff, Breaker, BreakerBuilder, ConfigErrorKind as Kind};
 use tower_ready_core::Outcome;
+use tower_ready_problem::Caller;
 
 // 55
 #[tokio::test(start_paused = true)]
@@ -27,10 +28,25 @@ async fn a_rejection_says_how_long_to_wait() {
     assert_eq!(breaker.admits_in(), Some(moment));
 }
 
+/// As its callers see it: a whole number of seconds, rounded up.
+#[tokio::test(start_paused = true)]
+async fn what_is_told_to_callers_is_no_shorter_than_the_wait_and_a_second_longer_at_most() {
+    let breaker = support::breaker();
+    trip(&breaker);
+    for (advance, told) in [(0, "5"), (1, "5"), (998, "5"), (1, "4"), (3_999, "1")] {
+        support::advance(Duration::from_millis(advance)).await;
+        let rejected = breaker.try_acquire().unwrap_err();
+        let caller = Caller::of(&http::Request::new(()));
+        let answer = rejected.problem().answer(&caller);
+        assert_eq!(answer.headers()["retry-after"], told, "{rejected:?}");
+    }
+}
+
 // 61
 #[test]
 fn whatever_is_let_through_by_many_threads_is_counted_once() {
-    const CALLS: u64 = 1_000_000;
+    // A million for each thread, where that does not take a minute.
+    const CALLS: u64 = if cfg!(debug_assertions) { 1_000_000 } else { 8_000_000 };
     let breaker = builder()
         .window(Duration::from_millis(50))
         .min_calls(1_000)

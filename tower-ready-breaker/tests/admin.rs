@@ -91,6 +91,7 @@ async fn an_order_is_for_one_key_or_for_all() {
 #[tokio::test(start_paused = true)]
 async fn nonsense_changes_nothing_and_is_told_so() {
     let stage = stage();
+    let too_long = format!("?breaker=upstream&key={}&order=force_open", "x".repeat(300));
     for (method, query, expected) in [
         (Method::POST, "", 400),
         (Method::POST, "?breaker=orders", 400),
@@ -101,10 +102,18 @@ async fn nonsense_changes_nothing_and_is_told_so() {
         (Method::POST, "?breaker=nobody&order=force_open", 404),
         (Method::POST, "?breaker=%ff&order=force_open", 404),
         (Method::DELETE, "?breaker=orders&order=force_open", 405),
+        // An order for one is never one for all.
+        (Method::POST, "?breaker=upstream&key=%ff&order=force_open", 400),
+        (Method::POST, "?breaker=orders&key=a&order=force_open", 404),
+        (Method::POST, too_long.as_str(), 404),
     ] {
         let (status, problem) = stage.ask(method, &format!("/{query}")).await;
         assert_eq!((status.as_u16(), &problem["status"]), (expected, &expected.into()), "{query}");
     }
+    assert_eq!(stage.upstream.key("a.example").state(), State::Closed);
+    assert_eq!(stage.upstream.shared().state(), State::Closed);
+    stage.ask(Method::POST, "/?breaker=upstream&key&order=force_open").await;
+    assert_eq!(stage.upstream.key("a.example").state(), State::Closed, "the key is empty, not all");
     let site = |site: &str| {
         let order = Request::post("/?breaker=orders&order=force_open");
         order.header("sec-fetch-site", site).body(()).unwrap()
@@ -114,6 +123,15 @@ async fn nonsense_changes_nothing_and_is_told_so() {
     assert_eq!(stage.db.state(), State::Closed);
     assert_eq!(stage.send(site("same-origin")).await.status(), StatusCode::OK);
     assert_eq!(stage.db.state(), State::ForcedOpen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_circuit_that_keys_share_is_listed_once_it_is_used() {
+    let stage = stage();
+    stage.upstream.shared().try_acquire().unwrap().failure();
+    let (_, list) = stage.ask(Method::GET, "/?breaker=upstream").await;
+    assert_eq!((&list[0]["key"], &list[0]["failures"]), (&().into(), &1.into()));
+    assert_eq!(list.as_array().unwrap().len(), 1);
 }
 
 #[test]

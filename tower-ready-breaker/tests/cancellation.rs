@@ -118,6 +118,63 @@ async fn a_call_that_was_never_polled_says_nothing() {
     assert_eq!(breaker.state(), State::Closed);
 }
 
+// 32, for who holds a permit: nobody polls a future of ours.
+#[tokio::test(start_paused = true)]
+async fn a_permit_that_is_dropped_late_is_a_failure_and_early_it_says_nothing() {
+    let breaker = breaker();
+    for _ in 0..20 {
+        let permit = breaker.try_acquire().unwrap();
+        advance(Duration::from_millis(999)).await;
+        drop(permit);
+    }
+    let snapshot = breaker.snapshot();
+    assert_eq!((snapshot.totals.total(), snapshot.dropped), (0, 20));
+    for _ in 0..10 {
+        assert_eq!(breaker.state(), State::Closed);
+        let permit = breaker.try_acquire().unwrap();
+        advance(Duration::from_secs(1)).await;
+        drop(permit);
+    }
+    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.snapshot().totals.failures, 10);
+}
+
+/// Else a timeout that is shorter than `abandon_after` would hide a dead backend, and nobody knew.
+#[cfg(feature = "tracing")]
+#[tokio::test(start_paused = true)]
+async fn it_is_said_once_that_most_calls_are_given_up_before_they_count() {
+    let logs = tower_ready_testing::logs::capture();
+    let warnings = || {
+        let mut events = logs.at(tower_ready_testing::logs::Level::WARN);
+        events.retain(|event| event.target() == "tower_ready_breaker");
+        events
+    };
+    let well = breaker();
+    support::oks(&well, 20);
+    for _ in 0..20 {
+        give_up(&well, BRIEF, Request::new(())).await;
+    }
+    assert!(warnings().is_empty(), "no more than half of them");
+
+    let hidden = breaker();
+    for _ in 0..9 {
+        give_up(&hidden, BRIEF, Request::new(())).await;
+    }
+    support::secs(10).await;
+    for _ in 0..9 {
+        give_up(&hidden, BRIEF, Request::new(())).await;
+    }
+    assert!(warnings().is_empty(), "too few in a window");
+    for _ in 0..30 {
+        give_up(&hidden, BRIEF, Request::new(())).await;
+    }
+    let warnings = warnings();
+    assert_eq!(warnings.len(), 1, "{}", logs.text());
+    assert_eq!(warnings[0].message(), "calls are given up before they count");
+    assert_eq!(warnings[0].field("breaker"), Some("orders"));
+    assert_eq!(warnings[0].field("abandon_after"), Some("1s"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_guarded_future_that_is_given_up_counts_as_a_call_does() {
     let breaker = breaker();

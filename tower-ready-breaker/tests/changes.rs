@@ -71,6 +71,37 @@ async fn who_leaves_is_off_the_list() {
     }
 }
 
+/// The waker of a task that nobody else holds: dropping it drops what waits on the same circuit.
+#[test]
+fn a_waker_that_drops_what_waits_too_locks_nobody_out() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let breaker = breaker();
+        let holding = || {
+            let mut held = breaker.subscribe();
+            assert_pending!(held.poll_next(&mut Context::from_waker(Waker::noop())));
+            Waker::from(Arc::new(Holds { _held: held }))
+        };
+        // Another task polls it: the first one's waker is dropped.
+        let mut changes = breaker.subscribe();
+        assert_pending!(changes.poll_next(&mut Context::from_waker(&holding())));
+        assert_pending!(changes.poll_next(&mut Context::from_waker(Waker::noop())));
+        // It leaves, and so does its waker.
+        assert_pending!(changes.poll_next(&mut Context::from_waker(&holding())));
+        drop(changes);
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(60)).unwrap();
+}
+
+struct Holds {
+    _held: tower_ready_breaker::Changes,
+}
+
+impl Wake for Holds {
+    fn wake(self: Arc<Self>) {}
+}
+
 struct Woken;
 
 impl Wake for Woken {

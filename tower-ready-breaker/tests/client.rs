@@ -19,7 +19,7 @@ use tower::{
     timeout::Timeout,
 };
 use tower_ready_breaker::{
-    BreakerBody, KeyedBreaker, KeyedBreakerService, RetryPolicy, State, by_authority,
+    BreakerBody, KeyedBreaker, KeyedBreakerService, Reason, RetryPolicy, State, by_authority,
 };
 use tower_ready_testing::{Server, each_host};
 
@@ -105,6 +105,38 @@ each_host! {
         ] {
             opens_sheds_and_closes(&server, fault).await;
         }
+    }
+
+    /// Answers that are good and too slow, which here each is.
+    #[hosts(axum, hyper)]
+    async fn it_survives_a_server_that_is_slow(host) {
+        let server = host.serve(tower_layer::Identity::new()).await;
+        let hour = Duration::from_secs(3_600);
+        let slow = |threshold| builder().window(hour).no_failure_rate().slow_calls(threshold, 1.0);
+        let every_call = slow(Duration::from_nanos(1)).open_for([hour]);
+        let breaker = every_call.build_keyed(by_authority).unwrap();
+        let (stack, address) = (stack(&breaker, 2, TpsBudget::default(), PATIENT), server.address());
+        let circuit = || breaker.key(&address.to_string());
+        for calls in 1..=10 {
+            assert_eq!(circuit().state(), State::Closed);
+            assert_eq!(whole(&stack, address, "/probe/a").await, Some(StatusCode::OK));
+            assert_eq!(server.hits(), calls, "a good answer is not asked for again");
+        }
+        assert_eq!(circuit().snapshot().reason, Some(Reason::SlowCalls));
+        assert_eq!(ask(&stack, address, "/probe/a").await.unwrap().status(), 503);
+        assert_eq!(server.hits(), 10);
+
+        circuit().reset();
+        circuit().suspect();
+        assert_eq!(whole(&stack, address, "/probe/a").await, Some(StatusCode::OK));
+        assert_eq!(circuit().snapshot().reason, Some(Reason::ProbeFailed), "still too slow");
+        circuit().set_rules(&slow(hour)).unwrap();
+        circuit().reset();
+        circuit().suspect();
+        for _ in 0..2 {
+            assert_eq!(whole(&stack, address, "/probe/a").await, Some(StatusCode::OK));
+        }
+        assert_eq!(circuit().state(), State::Closed);
     }
 
     #[hosts(axum)]

@@ -180,6 +180,43 @@ async fn no_more_of_a_group_open_than_its_budget_allows() {
     assert_eq!(open(), [false, true, true, false]);
 }
 
+// A suspicion of all endpoints at once must not shut more of them than failures of all could.
+#[tokio::test(start_paused = true)]
+async fn a_suspicion_does_not_go_beyond_the_budget() {
+    let told = Told::default();
+    let breaker =
+        builder().max_open_share(0.5).on_event(told.hear()).build_keyed(by_authority).unwrap();
+    let hosts = ["a", "b", "c", "d"];
+    for host in hosts {
+        breaker.key(host).try_acquire().unwrap().success();
+    }
+    for host in hosts {
+        breaker.key(host).suspect();
+        assert_eq!(breaker.key(host).state(), State::HalfOpen);
+        fail(&breaker, host);
+    }
+    let states = hosts.map(|host| breaker.key(host).state());
+    assert_eq!(states, [State::Open, State::Open, State::Closed, State::Closed]);
+    assert_eq!(told.words()[4..], ["half_opened", "spared", "closed"].repeat(2));
+    for host in ["c", "d"] {
+        breaker.key(host).try_acquire().unwrap().success();
+    }
+}
+
+#[test]
+fn the_key_of_an_authority_is_its_host_and_port_and_no_password() {
+    for (uri, key) in [
+        ("http://a.example/", Some("a.example")),
+        ("http://a.example:8080/", Some("a.example:8080")),
+        ("http://user:secret@a.example:8080/", Some("a.example:8080")),
+        ("http://user@[::1]:80/", Some("[::1]:80")),
+        ("/orders", None),
+    ] {
+        let request = Request::get(uri).body(()).unwrap();
+        assert_eq!(by_authority(&tower_ready_core::Head::of(&request)), key, "{uri}");
+    }
+}
+
 #[tokio::test]
 async fn the_contract_of_every_layer_holds() {
     contract::check(|| keyed().layer()).await;

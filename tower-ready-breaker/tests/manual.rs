@@ -53,6 +53,35 @@ async fn looking_on_it_says_once_that_it_would_have_opened() {
     assert_eq!(told.words(), ["metrics_only", "would_open", "closed", "opened"]);
 }
 
+#[cfg(feature = "tracing")]
+#[tokio::test(start_paused = true)]
+async fn each_change_is_logged_as_the_documentation_says() {
+    let logs = tower_ready_testing::logs::capture();
+    let breaker = breaker();
+    half_open(&breaker).await;
+    calls(&breaker, "++");
+    breaker.metrics_only();
+    failures(&breaker, 10);
+    let mut events = logs.events();
+    events.retain(|event| event.target() == "tower_ready_breaker");
+    let told = events.iter().map(|event| {
+        let field = |name| event.field(name).unwrap_or_default().to_owned();
+        assert_eq!((field("breaker"), field("key")), ("orders".to_owned(), String::new()));
+        (event.level().as_str(), event.message(), field("change"), field("reason"))
+    });
+    let expected = [
+        ("WARN", "circuit opened", "opened", "failure_rate"),
+        ("INFO", "circuit changed", "half_opened", ""),
+        ("INFO", "circuit changed", "closed", ""),
+        ("INFO", "circuit changed", "metrics_only", ""),
+        ("WARN", "circuit did not open", "would_open", "failure_rate"),
+    ];
+    let expected = expected.map(|(level, message, change, reason)| {
+        (level, message, change.to_owned(), reason.to_owned())
+    });
+    assert!(told.eq(expected), "{}", logs.text());
+}
+
 // 52
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_is_out_when_it_is_forced_says_nothing() {
@@ -123,6 +152,31 @@ async fn a_suspicion_tries_a_closed_circuit_and_shuts_nobody_out() {
     assert_eq!(breaker.state(), State::Open);
     breaker.suspect();
     assert_eq!(breaker.state(), State::Open);
+    for (order, state) in [
+        (Breaker::force_open as fn(&Breaker), State::ForcedOpen),
+        (Breaker::disable, State::Disabled),
+        (Breaker::metrics_only, State::MetricsOnly),
+    ] {
+        order(&breaker);
+        breaker.suspect();
+        assert_eq!(breaker.state(), state, "an order stands");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspicion_does_not_forget_how_often_it_has_opened() {
+    let told = Told::default();
+    let breaker = builder()
+        .open_for([1, 2, 4].map(Duration::from_secs))
+        .on_event(told.hear())
+        .build()
+        .unwrap();
+    trip(&breaker);
+    secs(1).await;
+    calls(&breaker, "++");
+    breaker.suspect();
+    calls(&breaker, "-");
+    assert_eq!(told.open_times(), [1, 2]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -165,6 +165,37 @@ async fn a_stream_of_an_hour_is_a_good_probe_after_five_seconds() {
     assert_eq!(breaker.state(), State::Closed);
 }
 
+// 39, while all is well: else a peer of streams alone would have nothing but failures.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_goes_on_has_succeeded_and_breaks_as_a_failure_more() {
+    for breaks in [false, true] {
+        let breaker = breaker();
+        let frames = (0..8).map(|_| data()).chain(breaks.then_some(Err("reset")));
+        let answer = head(&breaker, status(200).body(script(frames)).unwrap()).await;
+        let mut body = Box::pin(answer.into_body());
+        for second in 0..8 {
+            // It is a stream from its second frame on.
+            assert_eq!(counted(&breaker), (u64::from(second > 6), 0), "after {second} s");
+            assert!(body.frame().await.unwrap().is_ok());
+            secs(1).await;
+        }
+        assert_eq!(counted(&breaker), (1, 0));
+        assert_eq!(body.frame().await.is_some(), breaks);
+        assert_eq!(counted(&breaker), (1, u64::from(breaks)));
+    }
+
+    let abandoned = breaker();
+    let frames = (0..9).map(|_| data());
+    let answer = head(&abandoned, status(200).body(script(frames)).unwrap()).await;
+    let mut body = Box::pin(answer.into_body());
+    for _ in 0..8 {
+        assert!(body.frame().await.is_some());
+        secs(1).await;
+    }
+    drop(body);
+    assert_eq!((counted(&abandoned), abandoned.snapshot().dropped), ((1, 0), 0));
+}
+
 // 40
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_is_a_success_with_its_head() {
@@ -217,6 +248,9 @@ async fn too_many_requests_says_nothing_unless_asked_to() {
 
     let told = Told::default();
     let honouring = builder().honour_rate_limits(true).on_event(told.hear()).build().unwrap();
+    let at_once = status(429).header("retry-after", "0").body(script([])).unwrap();
+    whole(&honouring, at_once).await;
+    assert_eq!(honouring.state(), State::Closed, "who may come at once is not shut out");
     whole(&honouring, limited()).await;
     let expected = (Reason::RateLimited, Duration::from_secs(7));
     assert_eq!(told.last_opening(), Some(expected));
@@ -315,6 +349,93 @@ async fn slow_is_measured_to_the_head_or_to_the_end() {
         answer.into_body().collect().await.unwrap();
         assert_eq!(breaker.snapshot().window.slow, slow);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_whose_heads_were_quick_are_no_slow_calls() {
+    for (to_end, expected) in [(false, State::Closed), (true, State::Open)] {
+        let breaker = builder().slow_calls(Duration::from_secs(1), 0.5).slow_to_end(to_end);
+        let breaker = breaker.build().unwrap();
+        let mut answers = Vec::new();
+        for _ in 0..20 {
+            let stream = Script { hangs: true, ..script([data()]) };
+            answers.push(head(&breaker, status(200).body(stream).unwrap()).await);
+        }
+        secs(3).await;
+        drop(breaker.try_acquire());
+        assert_eq!(breaker.state(), expected, "to_end: {to_end}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_slowly_is_slow_wherever_it_ended() {
+    for to_end in [false, true] {
+        let breaker = || {
+            let slow = builder().slow_calls(Duration::from_secs(1), 1.0).slow_to_end(to_end);
+            slow.build().unwrap()
+        };
+        let late_error = breaker();
+        let mut service = late_error.layer().layer(service_fn(|_: Request<()>| async {
+            advance(Duration::from_secs(1)).await;
+            Err::<Response<Script>, _>("timed out")
+        }));
+        service.ready().await.unwrap().call(Request::new(())).await.unwrap_err();
+        assert_eq!(late_error.snapshot().window.slow, 1, "an error, to_end: {to_end}");
+
+        let late_head = breaker();
+        let mut service = late_head.layer().layer(service_fn(|_: Request<()>| async {
+            advance(Duration::from_secs(1)).await;
+            Ok::<_, Infallible>(status(503).body(script([])).unwrap())
+        }));
+        service.ready().await.unwrap().call(Request::new(())).await.unwrap();
+        assert_eq!(late_head.snapshot().window.slow, 1, "a bad status, to_end: {to_end}");
+    }
+}
+
+// 24, of an answer whose body goes on.
+#[tokio::test(start_paused = true)]
+async fn a_probe_with_a_slow_head_opens_it_however_long_its_stream_is() {
+    let breaker = builder().slow_calls(Duration::from_secs(1), 1.0).build().unwrap();
+    half_open(&breaker).await;
+    let mut service = breaker.layer().layer(service_fn(|_: Request<()>| async {
+        advance(Duration::from_secs(1)).await;
+        let stream = Script { hangs: true, ..script([data()]) };
+        Ok::<_, Infallible>(status(200).body(stream).unwrap())
+    }));
+    let _answer = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
+    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.snapshot().reason, Some(Reason::ProbeFailed));
+}
+
+/// A classifier with a defect.
+struct Panics;
+
+impl tower_ready_breaker::Classify for Panics {
+    fn head(&self, _: &tower_ready_breaker::Answer<'_>) -> Option<Outcome> {
+        panic!("a classifier of little care")
+    }
+
+    fn end(&self, _: &tower_ready_core::End<'_>) -> Option<Outcome> {
+        panic!("a classifier of little care")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classifier_that_panics_leaves_it_to_the_standards() {
+    let breaker = builder().min_calls(100).classify(Panics).build().unwrap();
+    whole(&breaker, status(200).body(script([data()])).unwrap()).await;
+    whole(&breaker, status(503).body(script([data()])).unwrap()).await;
+    assert_eq!(counted(&breaker), (1, 1));
+    // Asked while another panic unwinds, where one more would end the process.
+    let mut early = breaker.layer().layer(service_fn(
+        |_: Request<()>| -> std::future::Ready<Result<Response<Script>, Infallible>> {
+            panic!("in the call")
+        },
+    ));
+    early.ready().await.unwrap();
+    let call = AssertUnwindSafe(|| early.call(Request::new(())));
+    assert!(std::panic::catch_unwind(call).is_err());
+    assert_eq!(counted(&breaker), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]

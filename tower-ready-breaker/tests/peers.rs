@@ -9,7 +9,10 @@ mod support;
 use std::{
     convert::Infallible,
     panic::catch_unwind,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -25,6 +28,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_ready_breaker::{Breaker, State};
 use tower_resilience_circuitbreaker::{
     CircuitBreakerConfigBuilder, CircuitBreakerLayer, CircuitState, DefaultClassifier,
+    SlidingWindowType,
 };
 
 type Outcome = Result<(), ()>;
@@ -88,6 +92,33 @@ async fn a_the_past_is_forgotten_here_and_not_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn b_good_probes_that_are_further_apart_than_the_window_wedge_theirs() {
+    // Any two calls are further apart than a nanosecond.
+    let window = peer()
+        .sliding_window_type(SlidingWindowType::TimeBased)
+        .sliding_window_duration(Duration::from_nanos(1))
+        .permitted_calls_in_half_open(3);
+    let (layer, handle) = window.build_with_handle().unwrap();
+    let service = layer.layer(service_fn(at_will));
+    handle.force_open().await;
+    for _ in 0..3 {
+        call(&service, None).await.unwrap();
+    }
+    for _ in 0..1_000 {
+        assert!(call(&service, None).await.is_err(), "no probe is left, and none comes back");
+    }
+    assert_eq!(handle.state(), CircuitState::HalfOpen);
+
+    let ours = builder().successes_to_close(3).build().unwrap();
+    half_open(&ours).await;
+    for probes in 1..=3 {
+        secs(60).await;
+        calls(&ours, "+");
+        assert_eq!(ours.state() == State::Closed, probes == 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn c_a_late_success_closes_it_there_and_says_nothing_here() {
     let (layer, handle) = peer().build_with_handle().unwrap();
     let service = layer.layer(service_fn(at_will));
@@ -108,12 +139,36 @@ async fn c_a_late_success_closes_it_there_and_says_nothing_here() {
     assert_eq!(handle.state(), CircuitState::Closed);
     probe.abort();
 
+    let closed = Arc::new(AtomicUsize::new(0));
+    let times = std::iter::repeat(Duration::ZERO);
+    let policy = failure_policy::consecutive_failures(1, times);
+    let heard = Heard(Arc::clone(&closed));
+    let failsafe = Config::new().failure_policy(policy).instrument(heard).build();
+    assert!(failsafe.is_call_permitted(), "a call that is slow");
+    failsafe.on_error();
+    assert!(failsafe.is_call_permitted(), "a probe");
+    let before = closed.load(SeqCst);
+    failsafe.on_success();
+    assert_eq!(closed.load(SeqCst), before + 1, "whose success that was nobody asks");
+
     let ours = support::breaker();
     let early = ours.try_acquire().unwrap();
     half_open(&ours).await;
     let _probe = ours.try_acquire().unwrap();
     early.success();
     assert_eq!(ours.state(), State::HalfOpen);
+}
+
+/// Hears how often failsafe's circuit closes.
+struct Heard(Arc<AtomicUsize>);
+
+impl failsafe::Instrument for Heard {
+    fn on_call_rejected(&self) {}
+    fn on_open(&self) {}
+    fn on_half_open(&self) {}
+    fn on_closed(&self) {
+        self.0.fetch_add(1, SeqCst);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,8 +14,9 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use support::{OPEN, advance, breaker, builder, half_open, trip};
+use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt};
-use tower_ready_breaker::{BreakerService, State};
+use tower_ready_breaker::{BreakerService, CallLayer, State};
 
 /// Says what it was set to, and counts who asks.
 #[derive(Clone, Default)]
@@ -108,6 +109,42 @@ async fn it_rejects_at_once_when_the_inner_service_would_never_get_ready() {
     trip(&breaker);
     assert_eq!(poll_ready(&mut service), Poll::Ready(Ok(())));
     assert_eq!(status(&mut service).await, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+// 43, for a task that waits already.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_inner_service_is_woken_when_the_circuit_opens() {
+    let breaker = breaker();
+    let never = inner(Readiness::Pending);
+    let mut http = breaker.layer().layer(never.clone());
+    let mut typed = CallLayer::new(breaker.clone()).layer(never.clone());
+    let mut other = breaker.fallback_to(never.clone()).layer(never);
+    let mut http_ready = task::spawn(std::future::poll_fn(|cx| http.poll_ready(cx)));
+    let mut typed_ready = task::spawn(std::future::poll_fn(|cx| typed.poll_ready(cx)));
+    let mut other_ready = task::spawn(std::future::poll_fn(|cx| other.poll_ready(cx)));
+    assert_pending!(http_ready.poll());
+    assert_pending!(typed_ready.poll());
+    assert_pending!(other_ready.poll());
+    trip(&breaker);
+    assert!(http_ready.is_woken() && typed_ready.is_woken() && other_ready.is_woken());
+    assert_ready_ok!(http_ready.poll());
+    assert_ready_ok!(typed_ready.poll());
+    assert_ready_ok!(other_ready.poll());
+    drop(http_ready);
+    assert_eq!(status(&mut http).await, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// Nor does the circuit keep the task of who got ready in the end.
+#[tokio::test(start_paused = true)]
+async fn who_got_ready_is_not_woken_any_more() {
+    let breaker = breaker();
+    let mut service = breaker.layer().layer(inner(Readiness::Pending));
+    let mut cx_task = task::spawn(());
+    cx_task.enter(|cx, _| assert!(service.poll_ready(cx).is_pending()));
+    service.get_mut().readiness = Readiness::Ready;
+    cx_task.enter(|cx, _| assert!(service.poll_ready(cx).is_ready()));
+    trip(&breaker);
+    assert!(!cx_task.is_woken());
 }
 
 // 45

@@ -5,7 +5,8 @@ mod support;
 use std::time::Duration;
 
 use support::{advance, breaker, builder, calls, failures, oks, secs};
-use tower_ready_breaker::{Reason, State};
+use tower_ready_breaker::{Reason, Sample, State, Trip, TripPolicy};
+use tower_ready_core::Instant;
 
 // 1
 #[tokio::test(start_paused = true)]
@@ -113,6 +114,23 @@ async fn ten_years_later_nothing_is_left() {
 #[tokio::test(start_paused = true)]
 async fn a_call_on_the_border_of_two_buckets_counts_once() {
     let breaker = breaker();
+    let second = Duration::from_secs(1).as_nanos() as u64;
+    let to_border = || Duration::from_nanos(second - Instant::now().as_nanos() % second);
+    advance(to_border() - Duration::from_nanos(1)).await;
+    for counted in [1, 2, 3] {
+        assert_eq!(Instant::now().as_nanos() % second, (counted + second - 2) % second);
+        oks(&breaker, 1);
+        assert_eq!(breaker.snapshot().window.total(), counted, "before, on and after the border");
+        advance(Duration::from_nanos(1)).await;
+    }
+    // Each leaves with its own bucket: the one before the border a second ahead of the others.
+    advance(to_border() + Duration::from_secs(8) - Duration::from_nanos(1)).await;
+    assert_eq!(breaker.snapshot().window.total(), 3);
+    advance(Duration::from_nanos(1)).await;
+    assert_eq!(breaker.snapshot().window.total(), 2);
+    secs(1).await;
+    assert_eq!(breaker.snapshot().window.total(), 0);
+
     for tenths in 0..50 {
         failures(&breaker, usize::from(tenths % 10 == 0));
         oks(&breaker, 1);
@@ -190,4 +208,50 @@ async fn rules_can_be_changed_while_calls_run() {
 
     let nonsense = tower_ready_breaker::Breaker::builder("orders").failure_rate(1.5);
     assert!(breaker.set_rules(&nonsense).is_err());
+    let nothing = tower_ready_breaker::Breaker::builder("orders").no_failure_rate();
+    let error = breaker.set_rules(&nothing).unwrap_err();
+    assert_eq!(error.kind(), tower_ready_breaker::ConfigErrorKind::NoRule);
+}
+
+/// A rule with a defect.
+struct Panics;
+
+impl TripPolicy for Panics {
+    fn sample(&mut self, _: &Sample) -> Trip {
+        panic!("a rule of little care")
+    }
+
+    fn reopened(&mut self) -> Option<Duration> {
+        panic!("a rule of little care")
+    }
+
+    fn closed(&mut self) {
+        panic!("a rule of little care")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_panics_is_as_good_as_none() {
+    let breaker = builder().trip_policy(|| Panics).build().unwrap();
+    let mut changes = breaker.subscribe();
+    failures(&breaker, 9);
+    // Told while another panic unwinds, where one more would end the process.
+    let permit = breaker.try_acquire().unwrap();
+    let call = std::panic::AssertUnwindSafe(|| {
+        let _permit = permit;
+        panic!("a call that fails")
+    });
+    assert!(std::panic::catch_unwind(call).is_err());
+    assert_eq!(changes.next().await, State::Open);
+    secs(5).await;
+    failures(&breaker, 1);
+    assert_eq!(breaker.state(), State::Open);
+    secs(5).await;
+    oks(&breaker, 1);
+    assert_eq!(changes.next().await, State::HalfOpen);
+    let mut next = tokio_test::task::spawn(std::future::poll_fn(|cx| changes.poll_next(cx)));
+    assert!(next.poll().is_pending());
+    oks(&breaker, 1);
+    assert!(next.is_woken(), "who listens hears of it all the same");
+    assert_eq!(breaker.state(), State::Closed);
 }

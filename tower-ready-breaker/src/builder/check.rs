@@ -24,9 +24,6 @@ impl BreakerBuilder {
             return Err(ConfigError::new(kind, &self.name));
         }
         let (rules, abandon) = self.rules()?;
-        let has_rule = rules.failure_rate.is_some()
-            || rules.consecutive.is_some()
-            || rules.slow_rate.is_some();
         let day = Duration::from_secs(24 * 60 * 60);
         for (is_right, kind) in [
             (self.window >= Duration::from_millis(10) && self.window <= day, Kind::Window),
@@ -38,7 +35,7 @@ impl BreakerBuilder {
                 self.throttle.is_none_or(|factor| factor >= 1.0 && factor.is_finite()),
                 Kind::Throttle,
             ),
-            (has_rule || self.trip.is_some() || self.throttle.is_some(), Kind::NoRule),
+            (rules.has_any() || self.trip.is_some() || self.throttle.is_some(), Kind::NoRule),
         ] {
             if !is_right {
                 return Err(ConfigError::new(kind, &self.name));

@@ -44,8 +44,9 @@ impl BreakerBuilder {
         self
     }
 
-    /// How long the body of a probe's answer is waited for before its good head is enough. Default:
-    /// 5 s.
+    /// How long a body is waited for before its good head is enough: that of a probe's answer is not
+    /// waited for longer, and one that goes on longer has succeeded; if it breaks later, that is a
+    /// failure more. Default: 5 s.
     pub fn stream_after(mut self, time: Duration) -> Self {
         self.stream_after = time;
         self

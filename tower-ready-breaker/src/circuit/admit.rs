@@ -34,9 +34,9 @@ impl Circuit {
 
     /// Lets a call through, or not.
     pub(crate) fn admit(&self, policy: &Policy, now: Instant) -> Result<Ticket, Refusal> {
-        let admitted = self.decide(policy, now);
-        match &admitted {
-            Ok(ticket) => self.window.begin(ticket.generation, now),
+        let mut admitted = self.decide(policy, now);
+        match &mut admitted {
+            Ok(ticket) => ticket.flies = self.window.begin(ticket.generation, now),
             Err(_) => self.window.reject(),
         }
         admitted

@@ -5,9 +5,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tower_ready_core::Instant;
 
-use super::{Circuit, Phase, Reason, Round, Word, waiting::Waiting};
+use super::{Circuit, Phase, Reason, Refusal, Round, Word, given_up::GivenUp, waiting::Waiting};
 use crate::{
     Change, TripPolicy,
+    contained::contained,
     policy::Policy,
     sync::{
         MutexGuard,
@@ -21,8 +22,7 @@ use crate::{
 pub(super) struct Cold {
     pub(super) key: Option<Arc<str>>,
     pub(super) round: Option<Round>,
-    /// The last open time, and when it last closed, in nanoseconds.
-    pub(super) last: u64,
+    /// When it last closed, in nanoseconds.
     pub(super) closed: u64,
     pub(super) reason: Option<Reason>,
     /// Whether it was said that it would open.
@@ -31,6 +31,7 @@ pub(super) struct Cold {
     pub(super) counted: bool,
     pub(super) trip: Option<Box<dyn TripPolicy>>,
     pub(super) waiting: Waiting,
+    pub(super) given_up: Option<Box<GivenUp>>,
 }
 
 impl Circuit {
@@ -63,7 +64,7 @@ impl Circuit {
 
     pub(super) fn would_open(&self, policy: &Policy, generation: u32, reason: Reason) {
         let mut cold = lock(&self.cold);
-        if !std::mem::replace(&mut cold.told, true) {
+        if self.word().generation() == generation && !std::mem::replace(&mut cold.told, true) {
             cold.reason = Some(reason);
             let key = cold.key.clone();
             drop(cold);
@@ -84,15 +85,25 @@ impl Circuit {
         if self.word().generation() != generation {
             return;
         }
-        if self.word().phase() != Phase::HalfOpen {
-            if !self.may_open(policy, &mut cold) {
-                return self.spare(policy, generation, cold, reason);
+        let was_tried = self.word().phase() == Phase::HalfOpen;
+        if !self.may_open(policy, &mut cold) {
+            // Half-open and yet not counted it is by a suspicion alone, which ends with this.
+            let closed = if was_tried { self.leave(generation, Phase::Closed) } else { None };
+            let key = cold.key.clone();
+            self.spare(policy, generation, cold, reason);
+            if let Some(word) = closed {
+                self.wake();
+                policy.tell(key.as_deref(), word.generation(), Change::Closed);
             }
-            if now.since(Instant::from_nanos(cold.closed)) >= policy.span.length() {
-                cold.round = None;
-            }
+            return;
         }
-        let own = asked.unwrap_or_else(|| cold.next(policy));
+        let own = if was_tried {
+            asked.or_else(|| cold.reopened())
+        } else {
+            cold.forget_rounds(policy, now);
+            asked
+        };
+        let own = own.unwrap_or_else(|| cold.next(policy));
         let open_for = own.max(hint.unwrap_or_default().min(policy.hint_cap));
         self.since.store((now + open_for).as_nanos(), Relaxed);
         let Some(word) = self.leave(generation, Phase::Open) else {
@@ -147,7 +158,6 @@ impl Circuit {
             return;
         }
         self.since.store(now.as_nanos(), Relaxed);
-        self.consecutive.store(0, Relaxed);
         let phase = match policy.ramp {
             Duration::ZERO => Phase::Closed,
             _ => Phase::Recovering,
@@ -158,9 +168,7 @@ impl Circuit {
         cold.leave_group(policy);
         cold.closed = now.as_nanos();
         (cold.reason, cold.told) = (None, false);
-        if let Some(trip) = &mut cold.trip {
-            trip.closed();
-        }
+        cold.start_over();
         let key = cold.key.clone();
         drop(cold);
         self.wake();
@@ -197,10 +205,7 @@ impl Circuit {
             closed: now.as_nanos(),
             ..Cold::default()
         };
-        if let Some(trip) = &mut cold.trip {
-            trip.closed();
-        }
-        self.consecutive.store(0, Relaxed);
+        cold.start_over();
         self.refresh_throttle();
         let next = loop {
             let word = self.word();
@@ -216,26 +221,40 @@ impl Circuit {
             Phase::ForcedOpen => Change::ForcedOpen,
             Phase::Disabled => Change::Disabled,
             Phase::Watching => Change::MetricsOnly,
-            Phase::HalfOpen => Change::HalfOpened,
             _ => Change::Closed,
         };
         policy.tell(key.as_deref(), next.generation(), change);
     }
 
-    /// Gives the circuit to another key: calls of the one before tell nothing any more.
+    /// Tries a closed circuit. Only if it is closed: nobody's order is undone by a suspicion.
+    pub(crate) fn suspect(&self, policy: &Policy, now: Instant) {
+        let mut cold = lock(&self.cold);
+        let word = self.word();
+        if word.phase() != Phase::Closed {
+            return;
+        }
+        cold.forget_rounds(policy, now);
+        let Some(next) = self.leave(word.generation(), Phase::HalfOpen) else {
+            return;
+        };
+        let key = cold.key.clone();
+        drop(cold);
+        self.wake();
+        policy.tell(key.as_deref(), next.generation(), Change::HalfOpened);
+    }
+
+    /// Gives the circuit to another key: calls of the one before tell nothing any more. Who waits is
+    /// to be woken afterwards.
     pub(crate) fn reuse(&self, policy: &Policy, key: Arc<str>) {
         let mut cold = lock(&self.cold);
         cold.leave_group(policy);
         *cold = Cold {
             key: Some(key),
-            trip: policy.trip.as_ref().map(|make| make()),
+            trip: policy.make_trip(),
             waiting: std::mem::take(&mut cold.waiting),
             ..Cold::default()
         };
-        self.consecutive.store(0, Relaxed);
         while self.leave(self.generation(), policy.closed()).is_none() {}
-        drop(cold);
-        self.wake();
     }
 }
 
@@ -248,13 +267,28 @@ impl Cold {
         }
     }
 
-    /// The next open time. Who runs out of them stays with the last.
+    /// After a whole window without an opening the times start over.
+    fn forget_rounds(&mut self, policy: &Policy, now: Instant) {
+        if now.since(Instant::from_nanos(self.closed)) >= policy.span.length() {
+            self.round = None;
+        }
+    }
+
+    fn start_over(&mut self) {
+        if let Some(trip) = &mut self.trip {
+            contained(|| trip.closed());
+        }
+    }
+
+    /// What a rule of our user's says of a circuit whose probe has failed.
+    fn reopened(&mut self) -> Option<Duration> {
+        let trip = self.trip.as_mut()?;
+        contained(|| trip.reopened()).flatten()
+    }
+
     fn next(&mut self, policy: &Policy) -> Duration {
         let round = self.round.get_or_insert_with(|| policy.times.round());
-        if let Some(time) = round.next() {
-            self.last = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        }
-        Duration::from_nanos(self.last)
+        contained(|| round.next()).flatten().unwrap_or(Refusal::MOMENT)
     }
 }
 

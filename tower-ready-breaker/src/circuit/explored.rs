@@ -153,6 +153,61 @@ fn samples_that_race_with_a_bucket_are_neither_lost_nor_counted_twice() {
 }
 
 #[test]
+fn who_sleeps_through_its_generation_leaves_the_slot_to_its_next_holder() {
+    loom::model(|| {
+        let it = shared(|builder| builder);
+        open(&it);
+        let other = {
+            let it = Arc::clone(&it);
+            thread::spawn(move || {
+                drop(admit(&it, LATER));
+            })
+        };
+        it.1.command(&it.0, Phase::HalfOpen, LATER);
+        let probe = admit(&it, LATER);
+        other.join().unwrap();
+        if let Some(probe) = probe {
+            settle(&it, probe, OK, LATER);
+            assert_eq!(it.1.phase(), Phase::Closed, "the slot was its holder's alone");
+        }
+    });
+}
+
+#[test]
+fn a_call_of_before_counts_for_nothing_after() {
+    loom::model(|| {
+        let it = shared(|builder| builder.consecutive_failures(2));
+        let early = admit(&it, NOW).unwrap();
+        let other = {
+            let it = Arc::clone(&it);
+            thread::spawn(move || settle(&it, early, BAD, NOW))
+        };
+        it.1.command(&it.0, Phase::Closed, NOW);
+        let ticket = admit(&it, NOW).unwrap();
+        settle(&it, ticket, BAD, NOW);
+        other.join().unwrap();
+        assert_eq!(it.1.phase(), Phase::Closed, "one failure, and it takes two");
+        assert_eq!(it.1.counts(NOW).failures, 1);
+        let stale = it.1.tally().stale.load(crate::sync::Ordering::Relaxed);
+        assert_eq!(it.1.totals().failures + stale, 2, "and none is lost");
+    });
+}
+
+#[test]
+fn a_suspicion_undoes_no_order() {
+    loom::model(|| {
+        let it = shared(|builder| builder);
+        let other = {
+            let it = Arc::clone(&it);
+            thread::spawn(move || it.1.command(&it.0, Phase::ForcedOpen, NOW))
+        };
+        it.1.suspect(&it.0, NOW);
+        other.join().unwrap();
+        assert_eq!(it.1.phase(), Phase::ForcedOpen);
+    });
+}
+
+#[test]
 fn an_order_and_an_outcome_at_once_end_as_the_order_says() {
     loom::model(|| {
         let it = shared(|builder| builder);

@@ -4,6 +4,7 @@
 mod admit;
 mod budget;
 mod change;
+mod given_up;
 mod probe;
 mod rules;
 mod settle;
@@ -44,7 +45,8 @@ pub(crate) struct Circuit {
     /// The leases of the probes, by slot.
     leases: Box<[AtomicU64]>,
     window: Window,
-    consecutive: AtomicU64,
+    /// Failures with no success between them, below the generation they are of.
+    row: AtomicU64,
     /// The bucket in which calls in flight were last looked at.
     watched: AtomicU64,
     tally: Tally,
@@ -66,6 +68,8 @@ pub(crate) struct Tally {
 pub(crate) struct Ticket {
     generation: u32,
     slot: u8,
+    /// Whether it is counted among those whose answer is out.
+    flies: bool,
     /// When it began, in nanoseconds; zero if nobody asks.
     pub(crate) began: u64,
     lease: u64,
@@ -86,19 +90,20 @@ pub(crate) struct Told {
     pub(crate) outcome: Outcome,
     pub(crate) slow: bool,
     pub(crate) hint: Option<Duration>,
-    /// Whether the caller gave up.
+    /// Whether the caller gave up, and whether it did so before there was an answer.
     pub(crate) dropped: bool,
+    pub(crate) unanswered: bool,
 }
 
 impl Circuit {
     pub(crate) fn new(policy: &Policy, stripes: usize, key: Option<Arc<str>>) -> Self {
-        let cold = Cold { key, trip: policy.trip.as_ref().map(|make| make()), ..Cold::default() };
+        let cold = Cold { key, trip: policy.make_trip(), ..Cold::default() };
         Self {
             word: AtomicU64::new(Word::new(policy.closed(), 0).to_bits()),
             since: AtomicU64::default(),
             leases: (0..policy.probes).map(|_| AtomicU64::default()).collect(),
             window: Window::new(policy.span, stripes, policy.kinds(), policy.watch_flights),
-            consecutive: AtomicU64::default(),
+            row: AtomicU64::default(),
             watched: AtomicU64::default(),
             tally: Tally::default(),
             throttle: policy.throttle.map(|factor| Box::new(Throttle::new(factor))),
@@ -189,7 +194,7 @@ impl Circuit {
 
 impl Ticket {
     const fn of(word: Word, began: u64) -> Self {
-        Self { generation: word.generation(), slot: NO_SLOT, began, lease: 0 }
+        Self { generation: word.generation(), slot: NO_SLOT, flies: false, began, lease: 0 }
     }
 
     pub(crate) const fn is_probe(&self) -> bool {
@@ -210,7 +215,7 @@ impl Told {
     pub(crate) const FAILURE: Self = Self::of(Outcome::Failure);
 
     pub(crate) const fn of(outcome: Outcome) -> Self {
-        Self { outcome, slow: false, hint: None, dropped: false }
+        Self { outcome, slow: false, hint: None, dropped: false, unanswered: false }
     }
 }
 

@@ -12,7 +12,7 @@ use tower_ready_core::{Instant, Outcome};
 use super::{Circuit, Kind, Phase, Reason, Refusal, Ticket, Told, Word};
 use crate::{
     policy::Policy,
-    sync::Ordering::{AcqRel, Acquire, Relaxed, Release},
+    sync::Ordering::{AcqRel, Acquire, Relaxed},
 };
 
 /// The last bit of a lease: the head was good, and time makes it a success.
@@ -48,17 +48,30 @@ impl Circuit {
         let Some(slot) = word.free_slot(policy.probes) else {
             return Some(Err(Refusal::new(word, Refusal::MOMENT)));
         };
+        let held = self.leases[slot as usize].load(Acquire);
         if !self.exchange(word, word.with_slot(slot)) {
             return None;
         }
         let lease = lease(word.generation(), now, policy.probe_lease, 0);
-        self.leases[slot as usize].store(lease, Release);
+        self.hold(slot as usize, held, lease, word.generation());
         Some(Ok(Ticket {
             generation: word.generation(),
             slot: slot as u8,
+            flies: false,
             began: now.as_nanos(),
             lease,
         }))
+    }
+
+    /// Puts a lease in place of what was there when its slot was free. Who has slept since, until
+    /// its generation was over, leaves the slot to whom it belongs by now.
+    fn hold(&self, slot: usize, mut held: u64, lease: u64, generation: u32) {
+        while let Err(other) = self.leases[slot].compare_exchange(held, lease, AcqRel, Acquire) {
+            if self.word().generation() != generation {
+                return;
+            }
+            held = other;
+        }
     }
 
     pub(super) fn has_expired(&self, word: Word, now: Instant) -> bool {

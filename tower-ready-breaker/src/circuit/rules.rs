@@ -57,9 +57,14 @@ impl Reason {
 }
 
 impl Rules {
+    /// Whether anything could open the circuit.
+    pub(crate) const fn has_any(&self) -> bool {
+        self.failure_rate.is_some() || self.consecutive.is_some() || self.slow_rate.is_some()
+    }
+
     /// Whether the circuit opens by what has been counted, and by calls that are late already.
-    pub(crate) fn judge(&self, counts: &Counts, late: u64, consecutive: u64) -> Option<Reason> {
-        if self.consecutive.is_some_and(|most| consecutive >= u64::from(most)) {
+    pub(crate) fn judge(&self, counts: &Counts, late: u64, consecutive: u32) -> Option<Reason> {
+        if self.consecutive.is_some_and(|most| consecutive >= most) {
             return Some(Reason::ConsecutiveFailures);
         }
         let enough = |calls: u64| calls >= u64::from(self.min_calls);

@@ -7,6 +7,7 @@ use tower_ready_core::{Instant, Outcome};
 use super::{Circuit, Kind, NO_SLOT, Reason, Ticket, Told};
 use crate::{
     Sample, Trip,
+    contained::contained,
     policy::Policy,
     sync::{Ordering::Relaxed, lock},
 };
@@ -14,16 +15,13 @@ use crate::{
 impl Circuit {
     /// A call is over.
     #[inline]
-    pub(crate) fn settle(&self, policy: &Policy, ticket: Ticket, told: Told, now: Instant) {
+    pub(crate) fn settle(&self, policy: &Policy, mut ticket: Ticket, told: Told, now: Instant) {
         let word = self.word();
         if word.generation() != ticket.generation {
             self.tally.stale.fetch_add(1, Relaxed);
             return;
         }
-        if ticket.began != 0 {
-            let began = Instant::from_nanos(ticket.began);
-            self.window.end(ticket.generation, began, now);
-        }
+        self.land(&mut ticket, now);
         if ticket.slot != NO_SLOT {
             return self.settle_probe(policy, ticket, told, now);
         }
@@ -33,19 +31,46 @@ impl Circuit {
         }
     }
 
+    /// The answer to a call is there: it is none of those that hang.
+    #[inline]
+    pub(crate) fn land(&self, ticket: &mut Ticket, now: Instant) {
+        if std::mem::replace(&mut ticket.flies, false) {
+            let began = Instant::from_nanos(ticket.began);
+            self.window.end(ticket.generation, began, now);
+        }
+    }
+
     #[inline]
     pub(super) fn count(&self, policy: &Policy, generation: u32, told: Told, now: Instant) {
         if told.outcome != Outcome::Success || told.slow {
             return self.count_others(policy, generation, told, now);
         }
         self.window.add(Kind::Success, generation, now);
-        self.end_row(policy);
+        self.end_row(policy, generation);
     }
 
-    pub(super) fn end_row(&self, policy: &Policy) {
-        if policy.live.counts_consecutive() && self.consecutive.load(Relaxed) != 0 {
-            self.consecutive.store(0, Relaxed);
+    #[inline]
+    pub(super) fn end_row(&self, policy: &Policy, generation: u32) {
+        if policy.live.counts_consecutive() && self.row.load(Relaxed) as u32 != 0 {
+            self.set_row(generation, |_| 0);
         }
+    }
+
+    /// Changes how many failures there were in a row, which a generation begins with none of. One
+    /// that is over while its call is counted has no say in the next.
+    #[cold]
+    fn set_row(&self, generation: u32, change: impl Fn(u32) -> u32) {
+        let changed = |row: u64| match generation.wrapping_sub((row >> 32) as u32) as i32 {
+            0 => Some(u64::from(generation) << 32 | u64::from(change(row as u32))),
+            1.. => Some(u64::from(generation) << 32 | u64::from(change(0))),
+            _ => None,
+        };
+        let _ = self.row.fetch_update(Relaxed, Relaxed, changed);
+    }
+
+    fn row(&self, generation: u32) -> u32 {
+        let row = self.row.load(Relaxed);
+        if (row >> 32) as u32 == generation { row as u32 } else { 0 }
     }
 
     /// Whatever may open the circuit, or says nothing: rare while all is well.
@@ -54,7 +79,7 @@ impl Circuit {
         match told.outcome {
             Outcome::Success => {
                 self.window.add(Kind::Success, generation, now);
-                self.end_row(policy);
+                self.end_row(policy, generation);
                 self.window.add(Kind::Slow, generation, now);
                 self.judge(policy, generation, None, now);
             }
@@ -64,7 +89,7 @@ impl Circuit {
                     self.window.add(Kind::Slow, generation, now);
                 }
                 if policy.live.counts_consecutive() {
-                    self.consecutive.fetch_add(1, Relaxed);
+                    self.set_row(generation, |row| row.saturating_add(1));
                 }
                 self.judge(policy, generation, told.hint, now);
             }
@@ -76,13 +101,18 @@ impl Circuit {
                     self.judge(policy, generation, hint, now);
                 }
                 if policy.honour_rate_limits
-                    && let Some(hint) = hint
+                    && let Some(hint) = hint.filter(|hint| !hint.is_zero())
                 {
                     let asked = hint.min(policy.hint_cap);
                     self.trip(policy, generation, Reason::RateLimited, Some(asked), None, now);
                 }
             }
-            Outcome::Ignored => self.ignore(told),
+            Outcome::Ignored => {
+                self.ignore(told);
+                if told.unanswered {
+                    self.count_given_up(policy, generation, now);
+                }
+            }
         }
     }
 
@@ -106,8 +136,7 @@ impl Circuit {
             Some(slow) => self.window.late(generation, now - slow, now),
             None => 0,
         };
-        let consecutive = self.consecutive.load(Relaxed);
-        if let Some(reason) = rules.judge(&counts, late, consecutive) {
+        if let Some(reason) = rules.judge(&counts, late, self.row(generation)) {
             self.trip(policy, generation, reason, None, hint, now);
         }
     }
@@ -124,7 +153,9 @@ impl Circuit {
         let trip = {
             let mut cold = lock(&self.cold);
             match &mut cold.trip {
-                Some(trip) if self.word().generation() == generation => trip.sample(&sample),
+                Some(trip) if self.word().generation() == generation => {
+                    contained(|| trip.sample(&sample)).unwrap_or(Trip::Stay)
+                }
                 _ => Trip::Stay,
             }
         };

@@ -69,11 +69,26 @@ impl Times {
     where
         I: Iterator<Item = Duration> + Clone + Send + Sync + 'static,
     {
-        Self(Box::new(move || Box::new(times.clone())))
+        Self(Box::new(move || Box::new(Lasting { times: times.clone(), last: Duration::ZERO })))
     }
 
     pub(crate) fn round(&self) -> Round {
         self.0()
+    }
+}
+
+/// Times that stay with the last when they run out.
+struct Lasting<I> {
+    times: I,
+    last: Duration,
+}
+
+impl<I: Iterator<Item = Duration>> Iterator for Lasting<I> {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.last = self.times.next().unwrap_or(self.last);
+        Some(self.last)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who waits for a circuit to change.
 
-use std::task::Waker;
+use std::{collections::BTreeMap, task::Waker};
 
 use super::Circuit;
 use crate::sync::lock;
@@ -13,39 +13,42 @@ pub(super) struct Waiting(Option<Box<List>>);
 #[derive(Default)]
 struct List {
     next: u64,
-    wakers: Vec<(u64, Waker)>,
+    wakers: BTreeMap<u64, Waker>,
 }
 
+// A waker is code of somebody else's: dropped as the last of its task it may drop what waits on this
+// very circuit. So none is cloned, woken or dropped under the lock.
 impl Circuit {
     /// Wakes this task at the next change, once. Returns the number to come back or to leave with.
     pub(crate) fn wait(&self, number: Option<u64>, waker: &Waker) -> u64 {
+        let waker = waker.clone();
         let mut cold = lock(&self.cold);
         let list = cold.waiting.0.get_or_insert_default();
         let number = number.unwrap_or_else(|| {
             list.next += 1;
             list.next
         });
-        match list.wakers.iter_mut().find(|(held, _)| *held == number) {
-            Some((_, held)) => held.clone_from(waker),
-            None => list.wakers.push((number, waker.clone())),
-        }
+        let before = list.wakers.insert(number, waker);
+        drop(cold);
+        drop(before);
         number
     }
 
     /// Nobody waits under this number any more.
     pub(crate) fn stop_waiting(&self, number: u64) {
-        if let Some(list) = &mut lock(&self.cold).waiting.0 {
-            list.wakers.retain(|(held, _)| *held != number);
-        }
+        let mut cold = lock(&self.cold);
+        let gone = cold.waiting.0.as_mut().and_then(|list| list.wakers.remove(&number));
+        drop(cold);
+        drop(gone);
     }
 
-    /// Wakes who waits, under no lock.
-    pub(super) fn wake(&self) {
+    /// Wakes who waits.
+    pub(crate) fn wake(&self) {
         let wakers = match &mut lock(&self.cold).waiting.0 {
             Some(list) => std::mem::take(&mut list.wakers),
             None => return,
         };
-        for (_, waker) in wakers {
+        for waker in wakers.into_values() {
             waker.wake();
         }
     }

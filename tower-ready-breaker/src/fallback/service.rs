@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{Breaker, BreakerBody, FallbackFuture, guard::Watch};
+use crate::{Breaker, BreakerBody, FallbackFuture, door::Door, guard::Watch};
 
 /// The service of a [`FallbackLayer`](crate::FallbackLayer).
 ///
@@ -16,16 +16,14 @@ use crate::{Breaker, BreakerBody, FallbackFuture, guard::Watch};
 /// asked for its readiness when there is a request for it.
 pub struct FallbackService<S, F> {
     inner: S,
-    breaker: Breaker,
+    door: Door,
     fallback: F,
-    /// The circuit let nothing through when this service was asked whether it is ready.
-    is_shut: bool,
 }
 
 impl<S, F> FallbackService<S, F> {
     /// Guards a service.
     pub const fn new(inner: S, breaker: Breaker, fallback: F) -> Self {
-        Self { inner, breaker, fallback, is_shut: false }
+        Self { inner, door: Door::new(breaker), fallback }
     }
 
     /// The inner service.
@@ -58,22 +56,12 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.is_shut = !self.breaker.lets_pass();
-        if self.is_shut {
-            return Poll::Ready(Ok(()));
-        }
-        let readied = ready!(self.inner.poll_ready(cx));
-        if readied.is_err() {
-            self.breaker.fail_unready();
-        }
-        Poll::Ready(readied)
+        self.door.poll_ready(cx, |cx| self.inner.poll_ready(cx))
     }
 
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let admitted =
-            if self.is_shut { Err(self.breaker.refuse()) } else { self.breaker.try_acquire() };
-        match admitted {
+        match self.door.admit() {
             Ok(permit) => {
                 let watch = Watch::new(&request, permit);
                 FallbackFuture::call(&mut self.inner, request, watch)
@@ -83,10 +71,10 @@ where
     }
 }
 
-/// Readiness is of one instance: a clone has yet to ask.
 impl<S: Clone, F: Clone> Clone for FallbackService<S, F> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.breaker.clone(), self.fallback.clone())
+        let (inner, fallback) = (self.inner.clone(), self.fallback.clone());
+        Self { inner, door: self.door.clone(), fallback }
     }
 }
 
@@ -94,7 +82,7 @@ impl<S: fmt::Debug, F> fmt::Debug for FallbackService<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FallbackService")
             .field("inner", &self.inner)
-            .field("breaker", &self.breaker)
+            .field("breaker", self.door.breaker())
             .finish_non_exhaustive()
     }
 }

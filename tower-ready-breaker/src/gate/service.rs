@@ -50,11 +50,13 @@ impl<S> GateService<S> {
         loop {
             self.timer = None;
             if self.waiter.breaker.lets_pass() {
+                self.waiter.leave();
                 return Poll::Ready(());
             }
             // First on the list, then another look: else a change between the two is missed.
             self.waiter.wait(cx);
             if self.waiter.breaker.lets_pass() {
+                self.waiter.leave();
                 return Poll::Ready(());
             }
             // Forced open there is nothing to wait for but an order.
@@ -90,7 +92,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        match self.waiter.breaker.try_acquire() {
+        match self.waiter.breaker.admit() {
             Ok(permit) => {
                 let watch = Watch::new(&request, permit);
                 BreakerFuture::call(&mut self.inner, request, watch)

@@ -50,10 +50,14 @@ struct Keys {
 /// Finds the key of a request.
 pub(crate) type FindKey = dyn for<'a> Fn(&Head<'a>) -> Option<&'a str> + Send + Sync;
 
-/// The authority of the request's URI, which a client's requests have: `api.example.com:8443`.
+/// The host and port of the request's URI, which a client's requests have: `api.example.com:8443`.
+///
+/// As they are written, and without the name and the password that may stand before them: keys are
+/// logged.
 #[must_use]
 pub fn by_authority<'a>(head: &Head<'a>) -> Option<&'a str> {
-    head.uri().authority().map(http::uri::Authority::as_str)
+    let authority = head.uri().authority()?.as_str();
+    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
 }
 
 /// The route that a layer further out has left in the request's extensions.
@@ -79,12 +83,19 @@ impl KeyedBreaker {
         KeyedBreakerLayer::new(self.clone())
     }
 
-    /// The circuit that a key has now. Keep the key rather than this: a key that is quiet for long
-    /// gives its circuit to another.
+    /// The circuit that a key has now, or the [shared](Self::shared) one if there is no room. Keep
+    /// the key rather than this: a key that is quiet for long gives its circuit to another.
     #[must_use]
     pub fn key(&self, key: &str) -> Breaker {
         let table = &self.keys.table;
         Breaker::of(self.pins.clone(), self.circuit(key, table.hash(key)))
+    }
+
+    /// The circuit of a key alone, if there is room for it.
+    pub(crate) fn own(&self, key: &str) -> Option<Breaker> {
+        let table = &self.keys.table;
+        let circuit = self.circuit(key, table.hash(key));
+        (circuit != table.shared()).then(|| Breaker::of(self.pins.clone(), circuit))
     }
 
     /// The circuit of all keys that have none of their own.

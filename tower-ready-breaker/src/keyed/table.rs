@@ -128,6 +128,9 @@ impl Table {
         shared.circuit(circuit).reuse(&shared.policy, name);
         rows.places[circuit as usize] = place as u32;
         self.index[place].store(u64::from(circuit) + FIRST, Release);
+        drop(rows);
+        // Under no lock, since that runs code of others.
+        shared.circuit(circuit).wake();
         circuit
     }
 

@@ -47,8 +47,14 @@ impl AdminService {
 
     fn answer(&self, head: &Head<'_>) -> Result<Vec<Listed>, Problem> {
         let query = head.uri().query().unwrap_or_default();
-        let values = ["breaker", "key", "order"].map(|name| value(query, name));
-        let [breaker, key, order] = values.each_ref().map(Option::as_deref);
+        let [breaker, key, order] = ["breaker", "key", "order"].map(|name| value(query, name));
+        // Without the key that it names an order would be for all circuits.
+        let Ok(key) = key else {
+            let detail = "`key` is no percent-encoded UTF-8";
+            return Err(Problem::status(StatusCode::BAD_REQUEST).detail(detail));
+        };
+        let (breaker, order) = (breaker.unwrap_or_default(), order.unwrap_or_default());
+        let [breaker, key, order] = [breaker.as_deref(), key.as_deref(), order.as_deref()];
         match *head.method() {
             Method::GET | Method::HEAD => {}
             Method::POST => self.order(head, breaker, key, order)?,
@@ -82,7 +88,10 @@ impl AdminService {
             let detail = "`breaker` is none that is known";
             return Err(Problem::status(StatusCode::NOT_FOUND).detail(detail));
         };
-        entry.order(key, order);
+        if !entry.order(key, order) {
+            let detail = "`key` is none that this breaker has a circuit or room for";
+            return Err(Problem::status(StatusCode::NOT_FOUND).detail(detail));
+        }
         Ok(())
     }
 }
@@ -114,11 +123,14 @@ impl<B> Service<Request<B>> for AdminService {
     }
 }
 
-/// What the query says of this name, decoded.
-fn value(query: &str, name: &str) -> Option<String> {
-    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|pair| pair.0 == name).and_then(|pair| decoded(pair.1))
+/// What the query says of this name, decoded, if it names it.
+fn value(query: &str, name: &str) -> Result<Option<String>, Unreadable> {
+    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let text = pairs.find(|pair| pair.0 == name).map(|pair| pair.1);
+    text.map(|text| decoded(text).ok_or(Unreadable)).transpose()
 }
+
+struct Unreadable;
 
 /// RFC 3986 §2.1, and a plus for a space as forms have it.
 fn decoded(text: &str) -> Option<String> {

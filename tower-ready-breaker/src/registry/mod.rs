@@ -45,7 +45,7 @@ enum Entry {
 pub struct Listed {
     /// The name of its breaker.
     pub breaker: Box<str>,
-    /// The key, where there is a circuit for each.
+    /// The key, where there is a circuit for each; the one that all others share has none.
     pub key: Option<Arc<str>>,
     /// How it is.
     pub snapshot: Snapshot,
@@ -128,24 +128,31 @@ impl Entry {
         let circuits = match self {
             Self::One(breaker) => vec![(None, breaker.snapshot())],
             Self::Keyed(breaker) => {
+                let shared = breaker.shared().snapshot();
+                let shared = (!shared.is_blank()).then_some((None, shared));
                 let keys = breaker.snapshots().into_iter();
-                keys.map(|(key, snapshot)| (Some(key), snapshot)).collect()
+                keys.map(|(key, snapshot)| (Some(key), snapshot)).chain(shared).collect()
             }
         };
         let listed = |(key, snapshot)| Listed { breaker: breaker.clone(), key, snapshot };
         circuits.into_iter().map(listed).collect()
     }
 
-    /// Gives an order to the circuit of a key, or to all there are.
-    fn order(&self, key: Option<&str>, order: Order) {
+    /// Gives an order to the circuit of a key, or to all there are. Returns whether there is one.
+    fn order(&self, key: Option<&str>, order: Order) -> bool {
         match (self, key) {
-            (Self::One(breaker), _) => order.give(breaker),
-            (Self::Keyed(breaker), Some(key)) => order.give(&breaker.key(key)),
+            (Self::One(breaker), None) => order.give(breaker),
+            (Self::One(_), Some(_)) => return false,
+            (Self::Keyed(breaker), Some(key)) => match breaker.own(key) {
+                Some(circuit) => order.give(&circuit),
+                None => return false,
+            },
             (Self::Keyed(breaker), None) => {
                 breaker.circuits().for_each(|circuit| order.give(&circuit));
                 order.give(&breaker.shared());
             }
         }
+        true
     }
 }
 

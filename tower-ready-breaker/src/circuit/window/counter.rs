@@ -27,9 +27,18 @@ impl Tag {
         let behind = than.0.wrapping_sub(self.0) & NUMBER;
         self.0 >> 28 == than.0 >> 28 && behind > 0 && behind < 1 << 12
     }
+
+    /// Of a generation that was over before its call had been counted: others count here by now.
+    /// What is left here of a generation from long ago has an older number.
+    const fn is_over_by(self, than: Self) -> bool {
+        let generations = (than.0 >> 28).wrapping_sub(self.0 >> 28) & 0xff;
+        let behind = than.0.wrapping_sub(self.0) & NUMBER;
+        generations > 0 && generations < 1 << 7 && behind < 1 << 12
+    }
 }
 
-/// Adds one to a counter, which begins anew when its tag is older. Returns what it held then.
+/// Adds one to a counter, which begins anew when its tag is older. Returns what leaves the ring by
+/// that: what it held then, or the one itself if its generation is over.
 #[inline]
 pub(super) fn count(counter: &AtomicU64, tag: Tag) -> u64 {
     let mut word = counter.load(Relaxed);
@@ -41,6 +50,9 @@ pub(super) fn count(counter: &AtomicU64, tag: Tag) -> u64 {
                 counter.fetch_add(1, Relaxed);
             }
             return 0;
+        }
+        if tag.is_over_by(held) {
+            return 1;
         }
         match counter.compare_exchange_weak(word, tag.0 << COUNT_BITS | 1, AcqRel, Relaxed) {
             Ok(_) => return word & COUNT,
@@ -78,5 +90,28 @@ mod tests {
         let next = Tag::new(7, 110);
         assert_eq!(count(&counter, next), FULL, "what leaves the ring is told");
         assert_eq!(counter.load(Relaxed), next.0 << COUNT_BITS | 1);
+    }
+
+    #[test]
+    fn a_generation_that_is_over_takes_nothing_from_the_one_that_counts() {
+        let counter = AtomicU64::default();
+        for _ in 0..3 {
+            count(&counter, Tag::new(8, 100));
+        }
+        assert_eq!(count(&counter, Tag::new(7, 100)), 1, "it has left before it came");
+        assert_eq!(count(&counter, Tag::new(7, 99)), 1);
+        assert_eq!(counted(&counter, Tag::new(8, 100)), 3);
+        // By way of the end of both numbers.
+        let counter = AtomicU64::default();
+        count(&counter, Tag::new(256, NUMBER + 1));
+        assert_eq!(count(&counter, Tag::new(255, NUMBER)), 1);
+        assert_eq!(counted(&counter, Tag::new(256, NUMBER + 1)), 1);
+        // What has been left here since long ago is in nobody's way, however old.
+        for (generation, number) in [(8, 110), (100, 110), (200, 110), (8, 1 << 20)] {
+            let counter = AtomicU64::default();
+            count(&counter, Tag::new(8, 100));
+            assert_eq!(count(&counter, Tag::new(generation, number)), 1);
+            assert_eq!(counted(&counter, Tag::new(generation, number)), 1);
+        }
     }
 }

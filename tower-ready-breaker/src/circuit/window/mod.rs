@@ -115,23 +115,22 @@ impl Window {
         self.stripes().map(|stripe| stripe.rejected().load(Relaxed)).sum()
     }
 
-    /// A call begins.
+    /// A call begins. Returns whether its end is to be told.
     #[inline]
-    pub(crate) fn begin(&self, generation: u32, now: Instant) {
-        if self.layout.has_flights() {
+    pub(crate) fn begin(&self, generation: u32, now: Instant) -> bool {
+        let has_flights = self.layout.has_flights();
+        if has_flights {
             let stripe = self.mine();
             let (number, place) = self.at(stripe, now);
             let [began, _] = stripe.flight(self.span, place);
             count(began, Tag::new(generation, number));
         }
+        has_flights
     }
 
     /// A call that began then has ended.
     #[inline]
     pub(crate) fn end(&self, generation: u32, began: Instant, now: Instant) {
-        if !self.layout.has_flights() {
-            return;
-        }
         let number = self.span.number(began);
         // A bucket that time has taken says nothing of those calls any more.
         if self.span.number(now).saturating_sub(number) < u64::from(self.span.buckets) {
