@@ -42,6 +42,7 @@
 //! | [`RequestId`], [`TraceId`], [`Deadline`], [`Route`], [`RouteSlot`] | what travels with a request |
 //! | [`Head`] | what closures over a request may look at, without its body |
 //! | [`LocalRejection`] | the mark on an answer that a layer of ours made |
+//! | [`Hurried`] | the mark on an answer whose want of time is nobody's failure |
 //! | [`grpc`], [`reason_phrase`] | the tables of the standards |
 //!
 //! # Rules
@@ -85,7 +86,7 @@ pub use self::{
     deadline::Deadline,
     exchange::{End, Guard, GuardedBody, GuardedFuture},
     head::Head,
-    outcome::{Outcome, Pending, Verdict},
+    outcome::{Hurried, Outcome, Pending, Verdict},
     protocol::{Codec, Protocol},
     rejection::LocalRejection,
     request_id::RequestId,

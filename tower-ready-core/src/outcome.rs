@@ -1,6 +1,6 @@
 //! What an exchange says about the health of the service that answered.
 
-use std::time::Duration;
+use std::{any::Any, error::Error, io, time::Duration};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
@@ -43,7 +43,16 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
     grpc: bool,
+    hurried: bool,
 }
+
+/// Marks an answer to somebody in a hurry, in the extensions of the response: should it end for want
+/// of time, that says nothing of the peer.
+///
+/// An answer that ends so in its head is marked with a [`LocalRejection`] instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a mark says nothing but that it is there")]
+pub struct Hurried;
 
 impl Verdict {
     /// Judges the head of an answer.
@@ -70,7 +79,10 @@ impl Verdict {
             }
         };
         match Outcome::of_status(response.status(), headers) {
-            Outcome::Success => Self::AtEnd(Pending { grpc }),
+            Outcome::Success => {
+                let hurried = response.extensions().get::<Hurried>().is_some();
+                Self::AtEnd(Pending { grpc, hurried })
+            }
             outcome => Self::Known(outcome),
         }
     }
@@ -84,12 +96,14 @@ impl Pending {
     pub fn outcome(self, end: &End<'_>) -> Outcome {
         match end {
             End::Trailers(trailers) => match code_in(trailers) {
+                Some(Code::DeadlineExceeded) if self.hurried => Outcome::Ignored,
                 Some(code) => Outcome::of_code(code, trailers),
                 None if self.grpc => Outcome::Failure,
                 None => Outcome::Success,
             },
             End::Complete if self.grpc => Outcome::Failure,
             End::Complete => Outcome::Success,
+            End::Error(error) if self.hurried && is_timeout(*error) => Outcome::Ignored,
             End::Error(_) | End::Panicked => Outcome::Failure,
             End::Dropped => Outcome::Ignored,
         }
@@ -124,6 +138,21 @@ impl Outcome {
             _ => Self::Success,
         }
     }
+}
+
+/// Whether a body broke off for want of time, as the errors of those who watch over it say.
+#[cold]
+fn is_timeout(error: &(dyn Any + 'static)) -> bool {
+    let error = error.downcast_ref::<Box<dyn Error + Send + Sync>>();
+    let mut source = error.map(|error| &**error as &(dyn Error + 'static));
+    while let Some(error) = source {
+        let known = error.downcast_ref::<io::Error>();
+        if known.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 /// The code of a gRPC answer; one that is no number is `UNKNOWN`, as the specification says.
@@ -222,5 +251,29 @@ mod tests {
         let mut response = Response::builder().status(503).body(()).unwrap();
         response.extensions_mut().insert(LocalRejection::new("shed", "overloaded"));
         assert_eq!(Verdict::of_head(&response), Verdict::Known(Outcome::Ignored));
+    }
+
+    #[test]
+    fn an_answer_that_ends_for_want_of_time_is_ignored_if_its_caller_was_in_a_hurry() {
+        let timed_out: Box<dyn Error + Send + Sync> =
+            io::Error::from(io::ErrorKind::TimedOut).into();
+        let reset: Box<dyn Error + Send + Sync> =
+            io::Error::from(io::ErrorKind::ConnectionReset).into();
+        let trailers = |code| HeaderMap::from_iter([(GRPC_STATUS.clone(), code)]);
+        let late = trailers(HeaderValue::from_static("4"));
+        let down = trailers(HeaderValue::from_static("14"));
+        for (is_hurried, expected) in [(true, Outcome::Ignored), (false, Outcome::Failure)] {
+            let mut response = Response::builder().header(CONTENT_TYPE, GRPC.1).body(()).unwrap();
+            if is_hurried {
+                response.extensions_mut().insert(Hurried);
+            }
+            let Verdict::AtEnd(pending) = Verdict::of_head(&response) else {
+                panic!("known too early")
+            };
+            assert_eq!(pending.outcome(&End::Trailers(&late)), expected);
+            assert_eq!(pending.outcome(&End::Error(&timed_out)), expected);
+            assert_eq!(pending.outcome(&End::Trailers(&down)), Outcome::Failure);
+            assert_eq!(pending.outcome(&End::Error(&reset)), Outcome::Failure);
+        }
     }
 }
