@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_ready_core::AnswerBody;
 
-use crate::{Expired, Reason, timer::Timer, watch::Watch};
+use crate::{Expired, Reason, messages::Messages, timer::Timer, watch::Watch};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -19,8 +19,9 @@ pin_project! {
     /// The body of an answer with a deadline.
     ///
     /// When its time is up, a gRPC stream ends with the trailers of `DEADLINE_EXCEEDED`, and
-    /// gRPC-Web and Connect streams with theirs. Any other body breaks off with [`Expired`], so
-    /// that it never looks whole: that is why the error is boxed, as every host takes it.
+    /// gRPC-Web and Connect streams with theirs, unless they are in the middle of a message. Any
+    /// other body breaks off with [`Expired`], so that it never looks whole: that is why the error
+    /// is boxed, as every host takes it.
     pub struct DeadlineBody<B> {
         // None when it was cut.
         #[pin]
@@ -31,6 +32,7 @@ pin_project! {
         watch: Option<Watch>,
         progress: Progress,
         is_open: bool,
+        messages: Messages,
     }
 }
 
@@ -41,8 +43,8 @@ enum Progress {
     None,
     /// A frame came, and the timer does not know of it yet.
     Moved,
-    /// Nothing came since the timer was set.
-    Waiting,
+    /// Nothing came since the timer was set, which rings for this.
+    Waiting(Reason),
 }
 
 impl<B> DeadlineBody<B> {
@@ -57,6 +59,7 @@ impl<B> DeadlineBody<B> {
             watch: None,
             progress: Progress::None,
             is_open: false,
+            messages: Messages::new(),
         }
     }
 }
@@ -106,6 +109,9 @@ where
             match polled {
                 Poll::Ready(Some(Ok(frame))) => {
                     *this.progress = Progress::Moved;
+                    if let (true, Some(data)) = (watch.frames_messages(), frame.data_ref()) {
+                        this.messages.pass(data);
+                    }
                     if frame.is_trailers() {
                         *this.watch = None;
                     }
@@ -118,19 +124,27 @@ where
                 Poll::Pending => {}
             }
             let timer = this.timer.get_or_insert_with(|| Box::pin(Timer::unset()));
-            if !timer.is_set() || *this.progress == Progress::Moved {
-                *this.progress = Progress::Waiting;
-                let idle = watch.ledger.bodies.idle;
-                if let Some(left) = watch.left().into_iter().chain(idle).min() {
-                    timer.as_mut().set(left);
+            let reason = match *this.progress {
+                // What it rings for is known when it is set: by another clock it may be early.
+                Progress::Waiting(reason) => reason,
+                Progress::None | Progress::Moved => {
+                    let left = watch.left().map(|left| (left, Reason::Deadline));
+                    let idle = watch.ledger.bodies.idle.map(|idle| (idle, Reason::Idle));
+                    let first = left.into_iter().chain(idle).min_by_key(|it| it.0);
+                    let Some((after, reason)) = first else {
+                        return Poll::Pending;
+                    };
+                    timer.as_mut().set(after);
+                    *this.progress = Progress::Waiting(reason);
+                    reason
                 }
-            }
+            };
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if watch.is_over() { Reason::Deadline } else { Reason::Idle }
+            reason
         };
-        let end = watch.cut(reason, *this.is_open);
+        let end = watch.cut(reason, *this.is_open && this.messages.is_between());
         *this.watch = None;
         // The work ends with this, whether or not anybody asks for more.
         this.inner.set(None);

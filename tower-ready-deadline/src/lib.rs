@@ -72,8 +72,9 @@
 //!
 //! # Rules of the client's layer
 //!
-//! 1. A call has until the earliest of: the deadline in its extensions, or else the [`current`] one;
-//!    what its own header says; the [attempt](ClientDeadlinesBuilder::attempt). It never lengthens.
+//! 1. A call has until the earliest of: the deadline in its extensions; the [`current`] one; what its
+//!    own header says; the [attempt](ClientDeadlinesBuilder::attempt). It never lengthens, and what
+//!    is called inside of it, again or anew, has no longer.
 //! 2. The server is told what is left less a [margin](ClientDeadlinesBuilder::margin), in the header
 //!    of the protocol, rounded down.
 //! 3. When nothing is left, the call is not made.
@@ -94,7 +95,8 @@
 //! rejection](tower_ready_core::LocalRejection), `deadline` and `spent`. Those to work that took too
 //! long carry none: a breaker has to hear of a server that does not answer. Unless a client gave it less
 //! than an [attempt](ClientDeadlinesBuilder::attempt), since its own caller was in a hurry: that says
-//! nothing of the server, and carries `deadline` and `hurried`.
+//! nothing of the server, and carries `deadline` and `hurried`. An answer whose body may yet run out of
+//! such time carries [`Hurried`](tower_ready_core::Hurried).
 //!
 //! # Its place
 //!
@@ -143,6 +145,7 @@ mod event;
 mod future;
 mod header;
 mod layer;
+mod messages;
 mod run;
 mod service;
 mod stats;

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header::CONTENT_TYPE};
-use http_body::Frame;
-use tower_ready_core::{Deadline, Instant, LocalRejection, Protocol, grpc::Code};
+use http_body::{Body, Frame};
+use tower_ready_core::{Deadline, Hurried, Instant, LocalRejection, Protocol, grpc::Code};
 use tower_ready_problem::{Caller, Problem, types};
 
 use crate::{Event, Phase, Reason, current, current::Entered, stats::Ledger};
@@ -109,18 +109,27 @@ impl Watch {
         problem.answer(&self.caller)
     }
 
-    /// Takes the word of a server that it had too little time.
+    /// Takes the word of a server that it had too little time, now or in the rest of its answer.
     #[inline]
-    pub(crate) fn excuse<B>(&self, answer: &mut Response<B>) {
-        if self.is_hurried && is_timeout(answer) {
+    pub(crate) fn excuse<B: Body>(&self, answer: &mut Response<B>) {
+        if self.is_hurried {
+            self.mark(answer);
+        }
+    }
+
+    #[cold]
+    fn mark<B: Body>(&self, answer: &mut Response<B>) {
+        if is_timeout(answer) {
             answer.extensions_mut().insert(HURRIED);
+        } else if self.covers_body() && !answer.body().is_end_stream() {
+            answer.extensions_mut().insert(Hurried);
         }
     }
 
     /// The end of a body that took too long, or none if there is no other way than to break it off.
     ///
     /// What may be said to the end of a stream is said in its protocol. `is_open` is whether the
-    /// length of the body was left open, so that it may be another than it would have been.
+    /// body may go on with something else: its length was left open, and no message has begun.
     #[cold]
     pub(crate) fn cut(&self, reason: Reason, is_open: bool) -> Option<Frame<Bytes>> {
         self.note(Phase::Body, reason);
@@ -141,6 +150,12 @@ impl Watch {
             }
             _ => None,
         }
+    }
+
+    /// Whether what is said to the end of the body is a message in it, like those before.
+    #[inline]
+    pub(crate) fn frames_messages(&self) -> bool {
+        matches!(self.caller.protocol(), Protocol::GrpcWeb(_) | Protocol::ConnectStream(_))
     }
 
     fn note(&self, phase: Phase, reason: Reason) {

@@ -154,6 +154,24 @@ async fn a_body_of_known_length_is_broken_off_and_nothing_is_added() {
     assert!(broken.unwrap().is::<Expired>());
 }
 
+/// Its caller would take what is added for the rest of the message.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_added_to_a_message_that_has_begun() {
+    for content_type in ["application/grpc-web+proto", "application/connect+json"] {
+        let (feed, body) = begun(policy(), request(content_type), None).await;
+        feed.send(data("\0\0\0\0\x03one\0\0\0\0\x08thr")).unwrap();
+        let (bytes, _, broken) = drain(body).await;
+        assert_eq!(bytes.len(), 16, "{content_type}");
+        assert!(broken.unwrap().is::<Expired>());
+
+        let (feed, body) = begun(policy(), request(content_type), None).await;
+        feed.send(data("\0\0\0\0\x03one\0\0\0\0\x05")).unwrap();
+        feed.send(data("three")).unwrap();
+        let (bytes, _, broken) = drain(body).await;
+        assert!(bytes.len() > 18 && broken.is_none(), "{content_type}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_over_http_is_broken_off_only_if_it_is_covered() {
     let (feed, body) = begun(policy(), request("text/plain"), None).await;

@@ -8,10 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use http_body_util::Empty;
+use http_body_util::{BodyExt, Empty};
 use tokio::time::sleep;
 use tower::{Layer, Service, service_fn};
-use tower_ready_core::{Deadline, Instant, LocalRejection};
+use tower_ready_core::{Deadline, End, Instant, LocalRejection, Outcome, Verdict};
 use tower_ready_deadline::{ClientDeadlines, DeadlineExt};
 
 fn after(millis: u64) -> Deadline {
@@ -200,5 +200,95 @@ async fn a_server_that_had_too_little_time_is_excused_for_that_alone() {
         request.extensions_mut().insert(after(50));
         let response = attempt(1_000).layer().layer(server).call(request).await.unwrap();
         assert_eq!(mark(&response.map(drop)), expected, "{status} {code:?}");
+    }
+}
+
+/// What a client calls inside of a layer for the whole: two attempts, of which the second begins when
+/// most of the time is gone, as a retry layer makes them. Returns what the server was told of each.
+async fn told_of_two_attempts(request: Request<()>) -> Vec<u64> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tells = Arc::clone(&told);
+    let server = service_fn(move |request: Request<()>| {
+        let value = request.headers()["x-request-timeout-ms"].to_str().unwrap().parse().unwrap();
+        tells.lock().unwrap().push(value);
+        std::future::ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+    });
+    let attempts = attempt(400).layer().layer(server);
+    let twice = service_fn(move |request: Request<()>| {
+        let mut attempts = attempts.clone();
+        async move {
+            let _ = attempts.call(request.clone()).await;
+            sleep(Duration::from_millis(400)).await;
+            attempts.call(request).await
+        }
+    });
+    attempt(500).layer().layer(twice).call(request).await.unwrap();
+    let told = told.lock().unwrap();
+    told.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_attempt_is_told_what_is_left_of_the_whole() {
+    assert_eq!(told_of_two_attempts(request(None)).await, [390, 90]);
+    let mut carries = request(None);
+    carries.extensions_mut().insert(after(60_000));
+    assert_eq!(told_of_two_attempts(carries).await, [390, 90]);
+}
+
+/// A stream whose status comes last, and says this unless it is cut before.
+struct Last(Option<&'static str>);
+
+impl http_body::Body for Last {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let Some(code) = self.0.take() else { return std::task::Poll::Pending };
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", code.parse().unwrap());
+        std::task::Poll::Ready(Some(Ok(http_body::Frame::trailers(trailers))))
+    }
+}
+
+/// What a breaker around the client hears of a call that its caller gave so much time.
+async fn outcome(content_type: &str, caller_ms: u64, code: Option<&'static str>) -> Outcome {
+    let server = service_fn(move |_: Request<()>| async move {
+        Ok::<_, Infallible>(
+            Response::builder()
+                .header("content-type", "application/grpc")
+                .body(Last(code))
+                .unwrap(),
+        )
+    });
+    let deadlines = ClientDeadlines::builder().attempt(Duration::from_secs(1)).http_bodies(true);
+    let deadlines = deadlines.build().unwrap();
+    let mut request = request(Some(content_type));
+    request.extensions_mut().insert(after(caller_ms));
+    let answer = deadlines.layer().layer(server).call(request).await.unwrap();
+    let Verdict::AtEnd(pending) = Verdict::of_head(&answer) else { panic!("known too early") };
+    match answer.into_body().frame().await.unwrap() {
+        Ok(frame) => pending.outcome(&End::Trailers(frame.trailers_ref().unwrap())),
+        Err(error) => pending.outcome(&End::Error(&error)),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_a_caller_in_a_hurry_had_cut_says_nothing_of_the_server() {
+    let (grpc, http) = ("application/grpc", "application/json");
+    for (content_type, caller_ms, code, expected) in [
+        (grpc, 50, None, Outcome::Ignored),
+        (grpc, 50, Some("4"), Outcome::Ignored),
+        (grpc, 50, Some("14"), Outcome::Failure),
+        (grpc, 50, Some("0"), Outcome::Success),
+        (grpc, 5_000, None, Outcome::Failure),
+        (grpc, 5_000, Some("4"), Outcome::Failure),
+        (http, 50, None, Outcome::Ignored),
+        (http, 5_000, None, Outcome::Failure),
+    ] {
+        let outcome = outcome(content_type, caller_ms, code).await;
+        assert_eq!(outcome, expected, "{content_type} {caller_ms} {code:?}");
     }
 }

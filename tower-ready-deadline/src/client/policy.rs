@@ -84,8 +84,12 @@ impl ClientDeadlinesBuilder {
     /// It also tells what a timeout means. A call that had less because the caller of the request
     /// that is being served is in a hurry says nothing of the server: such timeouts, ours and the
     /// server's own, are marked as a [local rejection](tower_ready_core::LocalRejection), `deadline`
-    /// and `hurried`, which no breaker counts and nobody retries. Else whoever asks with a few
-    /// milliseconds, some times in a row, would open the circuit of a healthy server for all.
+    /// and `hurried`, which no breaker counts and nobody retries; those in a body that the deadline
+    /// covers are no failure either ([`Hurried`](tower_ready_core::Hurried)). Else whoever asks with
+    /// a few milliseconds, some times in a row, would open the circuit of a healthy server for all.
+    ///
+    /// So it should be shorter than the time of the requests that are served here: one that is as
+    /// long takes every caller for one in a hurry, and no breaker ever hears of a timeout.
     pub fn attempt(mut self, attempt: Duration) -> Self {
         self.attempt = Some(attempt);
         self
@@ -147,7 +151,7 @@ impl Inner {
         // A header that is there already was written by somebody who knows less than nothing if it
         // makes no sense; it is written anew then.
         let named = asked(head.headers()).time;
-        let outer = Deadline::of(head.extensions()).or_else(current);
+        let outer = Deadline::of(head.extensions()).into_iter().chain(current()).min();
         let own = named.into_iter().chain(self.attempt).min();
         if own.is_none() && outer.is_none() {
             return Plan::Free;

@@ -84,13 +84,19 @@ where
                 headers.insert(name, value);
             }
         }
+        // What the header says grows old while a retry inside waits, so those who read it there are
+        // told the moment too.
+        if let (Limit::At(deadline), Some(outer)) = (limit, request.extensions_mut().get_mut()) {
+            *outer = deadline;
+        }
         let mut watch = Some(Watch {
             ledger: policy.ledger.clone(),
             caller: Caller::of(&request),
             limit,
-            is_current: false,
+            is_current: true,
             is_hurried,
         });
+        let _entered = watch.as_ref().and_then(Watch::enter);
         DeadlineFuture::place(&mut self.inner, request, &mut watch)
     }
 }
