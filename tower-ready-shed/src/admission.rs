@@ -14,7 +14,7 @@ use crate::{
     gate::{Enqueued, Gate},
     jitter::Jitter,
     line::Rule,
-    partition::{Groups, Member},
+    partition::Member,
     permit::Permit,
     stats::Counters,
     wait::Wait,
@@ -27,7 +27,6 @@ pub(crate) struct Inner {
     pub(crate) gate: Gate,
     pub(crate) learner: Option<Box<Learner>>,
     pub(crate) cpu: Option<Box<CpuGate>>,
-    pub(crate) groups: Option<Groups>,
     pub(crate) exempt: Vec<Predicate>,
     pub(crate) never_shed: Predicate,
     pub(crate) priority: Option<Choice>,
@@ -69,7 +68,7 @@ impl Inner {
             Some(choose) => choose(head),
             None => Priority::Normal,
         };
-        let member = match &self.groups {
+        let member = match &self.gate.groups {
             Some(groups) => groups.of(head),
             None => Member::NONE,
         };
@@ -100,7 +99,10 @@ impl Inner {
 
     #[cold]
     fn full(self: &Arc<Self>, head: &Head<'_>, priority: Priority, member: Member) -> Decision {
-        if let Some(groups) = &self.groups
+        if self.has_moved() && self.gate.try_take(priority) {
+            return Decision::Admitted(Permit::new(Arc::clone(self), member));
+        }
+        if let Some(groups) = &self.gate.groups
             && groups.enter_within_share(member, self.gate.limit())
         {
             self.gate.take_anyway();
@@ -118,7 +120,7 @@ impl Inner {
         if left == Some(Duration::ZERO) {
             return refused(Reason::Waited);
         }
-        match self.gate.enqueue(priority, rule) {
+        match self.gate.enqueue(priority, member, rule) {
             Enqueued::Taken => Decision::Admitted(Permit::new(Arc::clone(self), member)),
             Enqueued::Waits(place) => {
                 Decision::Waits(Wait::new(Arc::clone(self), place, (priority, member), left))
@@ -131,11 +133,23 @@ impl Inner {
     #[inline]
     pub(crate) fn learn(&self, began: Instant, now: Instant) {
         if let Some(learner) = &self.learner {
-            let limit = learner.learn(began, now, self.gate.taken(), || self.jitter.unit());
+            let limit = learner.learn(began, now, &self.gate, || self.jitter.unit());
             if let Some(limit) = limit {
-                self.adjust(limit);
+                self.adjusted(limit);
             }
         }
+    }
+
+    /// Whether it was time to move the limit.
+    ///
+    /// As a rule answers see to that. But while all slots are held for long, none comes: then those
+    /// who find no slot have to see that a measurement, which lets in but a few, is over.
+    fn has_moved(&self) -> bool {
+        let Some(learner) = &self.learner else {
+            return false;
+        };
+        let limit = learner.reconsider(Instant::now(), &self.gate, || self.jitter.unit());
+        limit.inspect(|limit| self.adjusted(*limit)).is_some()
     }
 
     /// The same from a call that was given up.
@@ -149,8 +163,7 @@ impl Inner {
     }
 
     #[cold]
-    fn adjust(&self, limit: u32) {
-        self.gate.set_limit(limit);
+    fn adjusted(&self, limit: u32) {
         self.observer.on_event(&Event::Adjusted { limit: limit as usize });
     }
 
@@ -168,7 +181,7 @@ impl Inner {
             priority,
             protocol: caller.protocol(),
             path: caller.path(),
-            partition: self.groups.as_ref().and_then(|groups| groups.name(member)),
+            partition: self.gate.groups.as_ref().and_then(|groups| groups.name(member)),
             in_flight: self.gate.taken() as usize,
             limit: self.gate.limit() as usize,
         });

@@ -164,11 +164,11 @@ impl BulkheadBuilder {
         if self.retry_after > MOST {
             return Err(ConfigError::new(ConfigErrorKind::RetryAfter));
         }
+        let groups = self.partitions.map(Partitions::checked).transpose()?;
         Ok(Bulkhead(Arc::new(Inner {
-            gate: Gate::new(limit, shares),
+            gate: Gate::new(limit, shares, groups),
             learner,
             cpu: self.cpu.map(|cpu| cpu.checked(now).map(Box::new)).transpose()?,
-            groups: self.partitions.map(Partitions::checked).transpose()?,
             exempt: self.exempt,
             never_shed: self.never_shed,
             priority: self.priority,

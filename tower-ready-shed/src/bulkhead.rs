@@ -68,7 +68,7 @@ impl Bulkhead {
     /// How many of a [partition](BulkheadBuilder::partitions) are being served.
     #[must_use]
     pub fn partition(&self, name: &str) -> Option<usize> {
-        let groups = self.0.groups.as_ref()?;
+        let groups = self.0.gate.groups.as_ref()?;
         groups.taken(groups.named(name)).map(|taken| taken as usize)
     }
 

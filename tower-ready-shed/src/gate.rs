@@ -5,6 +5,7 @@ use tower_ready_core::Instant;
 use crate::{
     Priority,
     line::{Entry, Line, Place, Rule, State, Ticket},
+    partition::{Groups, Member},
     sync::{
         Arc, AtomicU32, AtomicU64, Mutex, MutexGuard,
         Ordering::{Acquire, Relaxed, Release},
@@ -20,6 +21,7 @@ pub(crate) struct Gate {
     word: Padded,
     limit: AtomicU32,
     shares: Shares,
+    pub(crate) groups: Option<Groups>,
     queue: Mutex<Line>,
 }
 
@@ -76,11 +78,12 @@ pub(crate) enum Enqueued {
 }
 
 impl Gate {
-    pub(crate) fn new(limit: u32, shares: Shares) -> Self {
+    pub(crate) fn new(limit: u32, shares: Shares, groups: Option<Groups>) -> Self {
         Self {
             word: Padded(AtomicU64::new(0)),
             limit: AtomicU32::new(limit),
             shares,
+            groups,
             queue: Mutex::new(Line::new()),
         }
     }
@@ -155,9 +158,16 @@ impl Gate {
         wake(granted);
     }
 
-    /// Gives free slots to those that wait, and returns whom to wake when the lock is released.
+    /// Gives free slots to those that wait, and slots to those whose groups have less than their
+    /// shares, and returns whom to wake when the lock is released.
     fn grant(&self, queue: &mut Line) -> Vec<Entry> {
         let mut granted = Vec::new();
+        let mut hand = |entry: Entry| {
+            self.word.0.fetch_add(ONE_TAKEN, Acquire);
+            self.word.0.fetch_sub(ONE_WAITING, Relaxed);
+            entry.ticket.set(State::Granted);
+            granted.push(entry);
+        };
         while let Some(priority) = queue.first_priority() {
             // While somebody waits, nobody takes a slot without this lock.
             if self.taken() >= self.ceiling(priority) {
@@ -166,16 +176,23 @@ impl Gate {
             let Some(entry) = queue.pop(Instant::now()) else {
                 break;
             };
-            self.word.0.fetch_add(ONE_TAKEN, Acquire);
-            self.word.0.fetch_sub(ONE_WAITING, Relaxed);
-            entry.ticket.set(State::Granted);
-            granted.push(entry);
+            if let Some(groups) = &self.groups {
+                groups.enter(entry.member);
+            }
+            hand(entry);
+        }
+        if let Some(groups) = &self.groups {
+            let limit = self.limit();
+            let has_share = |member| groups.enter_within_share(member, limit);
+            while let Some(entry) = queue.pop_where(Instant::now(), has_share) {
+                hand(entry);
+            }
         }
         granted
     }
 
     /// Gets in line, unless there is a slot after all.
-    pub(crate) fn enqueue(&self, priority: Priority, rule: &Rule) -> Enqueued {
+    pub(crate) fn enqueue(&self, priority: Priority, member: Member, rule: &Rule) -> Enqueued {
         let now = Instant::now();
         let mut queue = self.lock();
         // Those in line that are as important come first.
@@ -190,13 +207,15 @@ impl Gate {
                 Some(entry) => entry.ticket.set(State::Evicted),
                 None => return Enqueued::Full,
             }
-            self.word.0.fetch_sub(ONE_WAITING, Relaxed);
         }
-        let ticket = Arc::new(Ticket::new());
-        let place = queue.push(priority, Arc::clone(&ticket), now, rule);
-        self.word.0.fetch_add(ONE_WAITING, Relaxed);
+        let place = queue.push((priority, member), Arc::new(Ticket::new()), now, rule);
+        // In place of another, it is counted already: were that one taken off first, whoever gave a
+        // slot back between would see nobody wait.
+        if evicted.is_none() {
+            self.word.0.fetch_add(ONE_WAITING, Acquire);
+        }
         // Somebody may have given a slot back since the look above, and have seen nobody wait.
-        let granted = if is_next { self.grant(&mut queue) } else { Vec::new() };
+        let granted = self.grant(&mut queue);
         drop(queue);
         wake(granted);
         wake(evicted);
@@ -221,11 +240,12 @@ impl Gate {
         let mut queue = self.lock();
         match place.ticket.get() {
             State::Waiting => {
-                queue.remove(place);
+                let gone = queue.remove(place);
                 self.word.0.fetch_sub(ONE_WAITING, Relaxed);
                 // Whoever is next may have a higher ceiling to go by.
                 let granted = self.grant(&mut queue);
                 drop(queue);
+                drop(gone);
                 wake(granted);
                 Left::Line
             }

@@ -42,7 +42,7 @@
 //!    first, and nobody waits for long. Who waits longest has the caller that is most likely gone.
 //! 5. [Priorities](BulkheadBuilder::priority) keep a part of the slots for what is important, and
 //!    the front of the queue. [`Partitions`] guarantee parts of them to routes or tenants: whoever
-//!    has less than its share is served though others have filled the limit.
+//!    has less than its share is served though others have filled the limit, and never waits.
 //! 6. Nobody turns [health checks](is_health_check) away, or what else
 //!    [must not be](BulkheadBuilder::never_shed). [Exempt](BulkheadBuilder::exempt) requests take no
 //!    slot at all.
@@ -54,8 +54,9 @@
 //!
 //! [`Adaptive`] takes the place of a fixed limit where nobody knows it, or where it changes: with the
 //! machine, the data, the neighbours. It learns from how long answers take to their heads. Refusals,
-//! failures and calls that were given up early teach it nothing; those that were given up when they
-//! were slow already do. It does not grow while nobody comes near it.
+//! failures, what was wrong with the request itself and calls that were given up early teach it
+//! nothing; those that were given up when they were slow already do. It does not grow while nobody
+//! comes near it.
 //!
 //! Below, a service of 20 workers, each of which needs 10 ms for a call, half of that exponentially
 //! distributed, under a multiple of the load that it can bear. Of each limit: how much of its
@@ -68,9 +69,9 @@
 //! | 20 | 50 %, 28 ms | 84 %, 28 ms | 95 %, 28 ms | 99 %, 28 ms |
 //! | 100 | 51 %, 27 ms | 99 %, 55 ms | 100 %, 68 ms | 100 %, 69 ms |
 //! | `aimd`, 12 ms | 50 %, 28 ms | 95 %, 31 ms | 100 %, 31 ms | 100 %, 31 ms |
-//! | `vegas` | 50 %, 28 ms | 93 %, 30 ms | 99 %, 30 ms | 99 %, 30 ms |
+//! | `vegas` | 50 %, 28 ms | 95 %, 31 ms | 99 %, 30 ms | 98 %, 31 ms |
 //! | `gradient2` | 50 %, 28 ms | 98 %, 38 ms | 100 %, 38 ms | 100 %, 37 ms |
-//! | `gradient` | 50 %, 28 ms | 95 %, 31 ms | 99 %, 32 ms | 99 %, 33 ms |
+//! | `gradient` | 50 %, 28 ms | 96 %, 34 ms | 98 %, 33 ms | 99 %, 35 ms |
 //! | tower: load_shed, 20 | 50 %, 28 ms | 84 %, 28 ms | 95 %, 28 ms | 99 %, 28 ms |
 //! | tower-resilience: bulkhead, 20 | 50 %, 28 ms | 84 %, 28 ms | 95 %, 28 ms | 99 %, 28 ms |
 //! | tower-resilience: AIMD, 12 ms | 21 %, 26 ms | 24 %, 28 ms | 25 %, 29 ms | 27 %, 29 ms |

@@ -6,6 +6,7 @@ use tower_ready_core::Instant;
 
 use crate::{
     Priority,
+    partition::Member,
     sync::{Arc, AtomicU8, Ordering::Relaxed},
 };
 
@@ -40,6 +41,7 @@ type Key = (Priority, u64);
 /// One that waits.
 pub(crate) struct Entry {
     pub(crate) waker: Option<Waker>,
+    pub(crate) member: Member,
     pub(crate) ticket: Arc<Ticket>,
 }
 
@@ -81,18 +83,16 @@ impl Line {
 
     pub(crate) fn push(
         &mut self,
-        priority: Priority,
+        (priority, member): (Priority, Member),
         ticket: Arc<Ticket>,
         now: Instant,
         rule: &Rule,
     ) -> Place {
         let time = if self.is_overloaded(now) { rule.short_wait } else { rule.max_wait };
-        if self.waiting.is_empty() {
-            self.standing = Some((now, rule.standing));
-        }
+        self.standing.get_or_insert((now, rule.standing));
         let key = (priority, self.next);
         self.next += 1;
-        let entry = Entry { waker: None, ticket: Arc::clone(&ticket) };
+        let entry = Entry { waker: None, member, ticket: Arc::clone(&ticket) };
         self.waiting.insert(key, entry);
         Place { key, ticket, time }
     }
@@ -108,16 +108,36 @@ impl Line {
         self.take(key)
     }
 
+    /// The first of those for whose group this holds.
+    pub(crate) fn pop_where(
+        &mut self,
+        now: Instant,
+        mut holds: impl FnMut(Member) -> bool,
+    ) -> Option<Entry> {
+        let mut found = |(key, entry): (&Key, &Entry)| holds(entry.member).then_some(*key);
+        let is_overloaded = self.is_overloaded(now);
+        let key = [Priority::High, Priority::Normal, Priority::Low].into_iter().find_map(|it| {
+            let mut equals = self.waiting.range((it, 0)..=(it, u64::MAX));
+            if is_overloaded {
+                equals.rev().find_map(&mut found)
+            } else {
+                equals.find_map(&mut found)
+            }
+        })?;
+        self.take(key)
+    }
+
     /// Who has to go when one of this priority comes and there is no room: the oldest of the least
-    /// important, if that is less important than the new one, or as important under overload.
+    /// important, if that is less important than the new one, or as important under overload. The
+    /// new one takes its place, so the line stands on even if it was the only one.
     pub(crate) fn evict_for(&mut self, priority: Priority, now: Instant) -> Option<Entry> {
         let (&last, _) = self.waiting.first_key_value()?;
         let yields = last.0 < priority || (last.0 == priority && self.is_overloaded(now));
-        yields.then(|| self.take(last)).flatten()
+        yields.then(|| self.waiting.remove(&last)).flatten()
     }
 
-    pub(crate) fn remove(&mut self, place: &Place) {
-        self.take(place.key);
+    pub(crate) fn remove(&mut self, place: &Place) -> Option<Entry> {
+        self.take(place.key)
     }
 
     pub(crate) fn set_waker(&mut self, place: &Place, waker: &Waker) {

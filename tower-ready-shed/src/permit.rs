@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use http::Response;
-use tower_ready_core::{End, Guard, Instant, Outcome, Verdict};
+use tower_ready_core::{End, Guard, Instant, Verdict};
 
 use crate::{admission::Inner, partition::Member};
 
@@ -25,7 +25,7 @@ impl Permit {
     /// Of a slot that was taken, by a member of this group.
     #[inline]
     pub(crate) fn new(bulkhead: Arc<Inner>, member: Member) -> Self {
-        if let Some(groups) = &bulkhead.groups {
+        if let Some(groups) = &bulkhead.gate.groups {
             groups.enter(member);
         }
         Self { bulkhead, member }
@@ -40,7 +40,7 @@ impl Permit {
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        if let Some(groups) = &self.bulkhead.groups {
+        if let Some(groups) = &self.bulkhead.gate.groups {
             groups.leave(self.member);
         }
         self.bulkhead.gate.give_back();
@@ -84,10 +84,9 @@ impl Guard for Slot {
     }
 }
 
-/// How long a failure or somebody else's refusal takes says nothing about how long work does.
+/// How long a failure, a refusal or a request that makes no sense takes says nothing about how long
+/// work does: over gRPC those are whole in their heads.
 fn is_telling<B>(response: &Response<B>) -> bool {
-    match Verdict::of_head(response) {
-        Verdict::Known(outcome) => outcome == Outcome::Success,
-        Verdict::AtEnd(_) => true,
-    }
+    let is_good = matches!(Verdict::of_head(response), Verdict::AtEnd(_));
+    is_good && !response.status().is_client_error()
 }

@@ -41,7 +41,7 @@ impl Wait {
             return Poll::Ready(Err(Reason::Waited));
         };
         let result = match self.bulkhead.gate.wait(place, cx.waker()) {
-            State::Granted => Ok(Permit::new(Arc::clone(&self.bulkhead), self.member)),
+            State::Granted => Ok(self.permit()),
             State::Evicted => Err(Reason::Evicted),
             State::Waiting => {
                 if self.timer.as_mut().poll(cx).is_pending() {
@@ -49,13 +49,18 @@ impl Wait {
                 }
                 match self.bulkhead.gate.leave(place) {
                     // It came in the same moment.
-                    Left::WithSlot => Ok(Permit::new(Arc::clone(&self.bulkhead), self.member)),
+                    Left::WithSlot => Ok(self.permit()),
                     Left::Line => Err(Reason::Waited),
                 }
             }
         };
         self.place = None;
         Poll::Ready(result)
+    }
+
+    /// Of a slot that was granted, and counted for its group then.
+    fn permit(&self) -> Permit {
+        Permit::of_member(Arc::clone(&self.bulkhead), self.member)
     }
 }
 
@@ -65,7 +70,7 @@ impl Drop for Wait {
             return;
         };
         if self.bulkhead.gate.leave(&place) == Left::WithSlot {
-            drop(Permit::new(Arc::clone(&self.bulkhead), self.member));
+            drop(self.permit());
         }
         self.bulkhead.counters.left();
     }

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::{Pending, pending},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_ready_core::Route;
 use tower_ready_shed::{
-    Bulkhead, BulkheadBuilder, ConfigErrorKind, Event, Partitions, Priority, ShedFuture,
+    Bulkhead, BulkheadBuilder, ConfigErrorKind, Event, Partitions, Priority, Queue, ShedFuture,
 };
 use tower_ready_testing::each_host;
 
@@ -93,6 +94,40 @@ fn a_share_follows_the_limit_and_is_one_slot_at_least() {
     stage.bulkhead.set_limit(20).unwrap();
     assert_eq!(stage.fill("nobody"), 16);
     assert_eq!((stage.fill("globex"), stage.fill("acme")), (3, 9));
+}
+
+#[test]
+fn a_share_is_the_part_that_was_said_whatever_becomes_of_it_in_binary() {
+    let stage = |share| {
+        let partitions = Partitions::by(|head| head.headers().get("x-tenant")?.to_str().ok());
+        Stage::new(Bulkhead::builder().limit(100).partitions(partitions.share("acme", share)))
+    };
+    for percent in 1..100_usize {
+        let mut stage = stage(percent as f64 / 100.0);
+        assert_eq!((stage.fill("nobody"), stage.fill("acme")), (100, percent));
+    }
+}
+
+/// Else it would wait, and whoever comes of its group would be served.
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_served_when_its_group_has_less_than_its_share_again() {
+    let queue = Queue::new(10, Duration::from_secs(60));
+    let mut stage = Stage::new(Bulkhead::builder().limit(10).partitions(tenants()).queue(queue));
+    let fill = |stage: &mut Stage, tenant, count| {
+        assert!((0..count).all(|_| stage.ask(tenant)), "{tenant}");
+    };
+    fill(&mut stage, "acme", 10);
+    fill(&mut stage, "globex", 2);
+    let request = Request::get("/orders").header("x-tenant", "globex").body(()).unwrap();
+    let waits = stage.service.call(request);
+    assert_eq!((stage.bulkhead.in_flight(), stage.bulkhead.queued()), (12, 1));
+    stage.finish("acme");
+    assert_eq!((stage.bulkhead.in_flight(), stage.bulkhead.queued()), (11, 1));
+    stage.finish("globex");
+    assert_eq!((stage.bulkhead.in_flight(), stage.bulkhead.queued()), (11, 0));
+    assert_eq!(stage.bulkhead.partition("globex"), Some(2), "it was counted when it was granted");
+    drop(waits);
+    assert_eq!(stage.bulkhead.partition("globex"), Some(1));
 }
 
 #[test]

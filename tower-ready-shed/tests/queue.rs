@@ -225,6 +225,25 @@ async fn in_a_queue_that_stands_the_newest_goes_first_and_nobody_waits_for_long(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_queue_for_one_stands_on_though_others_take_the_place_in_it() {
+    let millis = Duration::from_millis;
+    let standing = Queue::new(1, SECOND).overload(millis(200), millis(50));
+    let stage = Stage::new(Bulkhead::builder().queue(standing));
+    let first = stage.start("/1").await;
+    let old = stage.start("/old").await;
+    advance(millis(300)).await;
+    let new = stage.start("/new").await;
+    assert_eq!((old.await.unwrap(), stage.stats().evicted), (StatusCode::SERVICE_UNAVAILABLE, 1));
+    let started = Instant::now();
+    let newest = stage.start("/newest").await;
+    assert_eq!((new.await.unwrap(), stage.stats().evicted), (StatusCode::SERVICE_UNAVAILABLE, 2));
+    assert_eq!(newest.await.unwrap(), 503);
+    assert!((50..=52).contains(&Instant::now().since(started).as_millis()));
+    stage.finish_one().await;
+    assert_eq!(first.await.unwrap(), 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn more_slots_go_to_those_that_wait() {
     let stage = Stage::new(queue(4));
     let calls = [stage.start("/1").await, stage.start("/2").await, stage.start("/3").await];

@@ -10,6 +10,14 @@ use crate::{ConfigError, ConfigErrorKind};
 ///
 /// How long they need is measured now and then, with but a few requests at a time. An average over
 /// a long time, as [`gradient2`](Self::gradient2) has it, comes to take an overload for the rule.
+///
+/// While it is measured, no more than the [lowest limit](Self::least) are served, until thirty of
+/// them were answered or ten [intervals](Self::interval) are over. With the defaults that is a tenth
+/// of a second in ten where an answer needs 10 ms, and a whole one where it needs 100 ms: there a
+/// higher `least`, a longer [`probe_every`](Self::probe_every) or a [`Queue`](crate::Queue) is in
+/// place. Where answers need so long that none comes in five intervals, or streams hold the slots,
+/// the measurement is given up, and the quickest that was seen counts. Streams count as served to
+/// their ends: they belong behind a bulkhead of their own.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "it is for a bulkhead's builder"]
 pub struct Adaptive(Settings);

@@ -19,8 +19,19 @@ pub(super) struct Controller {
     limit: f64,
     /// How long an answer needs, in nanoseconds.
     needed: Option<f64>,
+    quicker: Quicker,
     phase: Phase,
 }
+
+/// The windows in a row whose calls were quicker than what was thought to be needed.
+#[derive(Clone, Copy, Default)]
+struct Quicker {
+    windows: u32,
+    slowest: f64,
+}
+
+/// How many of them show that less is needed: a burst of what is quick by nature is over by then.
+const SURE: u32 = 5;
 
 #[derive(Clone, Copy)]
 enum Phase {
@@ -52,7 +63,13 @@ impl Controller {
                 Phase::Probing { until: now + settings.interval * PROBE_INTERVALS }
             }
         };
-        Self { settings, limit: f64::from(settings.initial), needed: None, phase }
+        Self {
+            settings,
+            limit: f64::from(settings.initial),
+            needed: None,
+            quicker: Quicker::default(),
+            phase,
+        }
     }
 
     pub(super) fn limit(&self) -> u32 {
@@ -81,12 +98,17 @@ impl Controller {
         let soon = Verdict { closes: now + self.settings.interval, is_anew: false };
         match self.phase {
             Phase::Probing { until } => {
-                if window.count() < PROBE && now < until {
+                let count = window.count();
+                // Where slots are held for long, or answers take long, there will not be enough.
+                let half = self.settings.interval * (PROBE_INTERVALS / 2);
+                let is_futile = count == 0 && now + half >= until;
+                if count < PROBE && now < until && !is_futile {
                     return Verdict { closes: now + self.settings.interval / 10, is_anew: false };
                 }
                 let seen = window.take();
                 if seen.count >= ENOUGH {
                     self.needed = Some(seen.median);
+                    self.quicker = Quicker::default();
                 }
                 let every = self.settings.probe_every;
                 let next_probe = now + every / 2 + every.mul_f64(spread);
@@ -100,11 +122,13 @@ impl Controller {
                 Verdict { is_anew: true, ..soon }
             }
             Phase::Running { .. } => {
-                if window.count() >= ENOUGH {
-                    let seen = window.take();
-                    self.adjust(seen.median, seen.peak);
+                if window.count() < ENOUGH {
+                    return soon;
                 }
-                soon
+                let (before, seen) = (self.limit, window.take());
+                self.adjust(seen.median, seen.peak);
+                // Calls that were let in by a higher limit would lower it again for the same reason.
+                Verdict { is_anew: self.limit < before, ..soon }
             }
         }
     }
@@ -120,10 +144,9 @@ impl Controller {
                 let aim = self.limit * gradient + self.limit.sqrt();
                 self.limit + (aim - self.limit) * SMOOTHING
             }
-            (_, None) => return,
-            (law, Some(needed)) => {
-                // Somebody was quicker than what was thought to be needed.
-                let needed = needed.min(taken);
+            // Until it was measured, what was seen first is what is needed.
+            (law, needed) => {
+                let needed = self.corrected(needed.unwrap_or(taken), taken);
                 self.needed = Some(needed);
                 match law {
                     Law::Vegas => vegas(self.limit, needed / taken),
@@ -142,6 +165,20 @@ impl Controller {
         }
         let Settings { least, most, .. } = self.settings;
         self.limit = limit.clamp(f64::from(least), f64::from(most));
+    }
+
+    /// What is needed, if calls were quicker than that for a while.
+    fn corrected(&mut self, needed: f64, taken: f64) -> f64 {
+        let Quicker { windows, slowest } = std::mem::take(&mut self.quicker);
+        let quicker = Quicker { windows: windows + 1, slowest: slowest.max(taken) };
+        if taken >= needed {
+            needed
+        } else if quicker.windows == SURE {
+            quicker.slowest
+        } else {
+            self.quicker = quicker;
+            needed
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use tower_ready_core::Instant;
 pub use self::config::Adaptive;
 pub(crate) use self::config::{Law, Settings};
 use self::{controller::Controller, window::Window};
+use crate::gate::Gate;
 
 /// Learns from every answer, and now and then says another limit.
 pub(crate) struct Learner {
@@ -48,23 +49,34 @@ impl Learner {
         controller.unwrap_or_else(PoisonError::into_inner).limit()
     }
 
-    /// Notes that a call took from then to now, with so many in flight, and returns another limit
-    /// if it is time for one. `spread` is a random number between 0 and 1.
+    /// Notes that a call took from then to now, and [reconsiders](Self::reconsider) the limit.
     #[inline]
     pub(crate) fn learn(
         &self,
         began: Instant,
         now: Instant,
-        in_flight: u32,
+        gate: &Gate,
         spread: impl FnOnce() -> f64,
     ) -> Option<u32> {
         if began.as_nanos() >= self.valid_from.load(Relaxed) {
-            self.window.add(now.since(began), in_flight);
+            self.window.add(now.since(began), gate.taken());
         }
+        self.reconsider(now, gate, spread)
+    }
+
+    /// Sets and returns another limit if it is time for one. `spread` is a random number between 0
+    /// and 1.
+    #[inline]
+    pub(crate) fn reconsider(
+        &self,
+        now: Instant,
+        gate: &Gate,
+        spread: impl FnOnce() -> f64,
+    ) -> Option<u32> {
         if now.as_nanos() < self.closes.load(Relaxed) {
             return None;
         }
-        self.close(now, spread())
+        self.close(now, gate, spread())
     }
 
     /// Whether a call that was given up after this time tells something all the same.
@@ -79,7 +91,7 @@ impl Learner {
 
     /// Whoever comes while another is at it has nothing to add.
     #[cold]
-    fn close(&self, now: Instant, spread: f64) -> Option<u32> {
+    fn close(&self, now: Instant, gate: &Gate, spread: f64) -> Option<u32> {
         let mut controller = self.controller.try_lock().ok()?;
         let before = controller.limit();
         let verdict = controller.close(now, &self.window, spread);
@@ -89,6 +101,11 @@ impl Learner {
         }
         self.slow.store(controller.slow(), Relaxed);
         let limit = controller.limit();
-        (limit != before).then_some(limit)
+        if limit == before {
+            return None;
+        }
+        // With the lock held: of two that change it, the later must not be undone by the earlier.
+        gate.set_limit(limit);
+        Some(limit)
     }
 }

@@ -21,6 +21,10 @@ impl Law {
         Self { most, share: 0.0 }
     }
 
+    pub(super) const fn forget(&mut self) {
+        self.share = 0.0;
+    }
+
     pub(super) fn share(&mut self, usage: f64) -> f64 {
         let off = (usage.clamp(0.0, 1.0) - self.most) / self.most;
         // Of what passes now, this part is too much.

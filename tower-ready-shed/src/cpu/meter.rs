@@ -84,12 +84,17 @@ impl Source {
             _ => one,
         };
         let group = seen.filter_map(quota).reduce(tightest)?;
-        // `available_parallelism` heeds quotas too, rounded up: half a processor is less than one.
         match group {
-            Self::Group { processors, .. } if processors <= available => Some(group),
+            Self::Group { processors, .. } if is_bound(processors, available) => Some(group),
             _ => None,
         }
     }
+}
+
+/// Whether a quota is what bounds us, and not the processors that there are: `available_parallelism`
+/// heeds both, and rounds a quota down, but to one at least.
+fn is_bound(processors: f64, available: f64) -> bool {
+    processors < available + 1.0
 }
 
 /// The path in the hierarchy of version 2, below its root: `0::/a/b`.
@@ -145,6 +150,11 @@ mod tests {
         assert_eq!(group_usage("usage_usec much\n"), None);
 
         let stat = "cpu  10 1 4 80 5 0 0 0 0 0\ncpu0 1 2 3 4\n";
+        for (quota, available) in [(0.5, 1.0), (1.0, 1.0), (1.5, 1.0), (2.0, 2.0), (2.5, 2.0)] {
+            assert!(is_bound(quota, available), "{quota}");
+        }
+        assert!(!is_bound(8.0, 2.0), "there are but two processors");
+
         assert_eq!(machine_usage(stat), Some(Reading { used: 15.0, of: 100.0 }));
         for none in ["", "intr 1 2 3", "cpu  1 2", "cpu  a b c d"] {
             assert_eq!(machine_usage(none), None, "{none:?}");

@@ -64,6 +64,9 @@ impl Cpu {
     }
 }
 
+/// After so many measurements that nobody made, those before mean nothing.
+const FORGOTTEN: u32 = 10;
+
 pub(crate) struct CpuGate {
     /// When it is measured next, in nanoseconds.
     due: AtomicU64,
@@ -113,8 +116,14 @@ impl CpuGate {
         let Ok(mut state) = self.state.try_lock() else {
             return;
         };
+        let due = Instant::from_nanos(self.due.load(Relaxed));
         self.due.store((now + self.interval).as_nanos(), Relaxed);
         let State { meter, law } = &mut *state;
+        // Nobody came for so long that what was too much is over.
+        if now.since(due) > self.interval.saturating_mul(FORGOTTEN) {
+            law.forget();
+            self.share.store(0, Relaxed);
+        }
         if let Some(usage) = meter.usage(now) {
             self.share.store((law.share(usage) as f32).to_bits(), Relaxed);
         }
@@ -157,6 +166,16 @@ mod tests {
         assert!((595..=605).contains(&shed(&gate, Priority::Low)));
         assert_eq!(shed(&gate, Priority::High), 0);
         assert_eq!(shed(&CpuGate::of(0.0), Priority::Low), 0);
+    }
+
+    #[test]
+    fn who_comes_when_nobody_came_for_long_does_not_pay_for_what_was() {
+        let gate = CpuGate { interval: Duration::from_millis(250), ..CpuGate::of(1.0) };
+        let second = Instant::from_nanos(1_000_000_000);
+        gate.due.store(second.as_nanos(), Relaxed);
+        assert!(gate.sheds(Priority::Normal, second + Duration::from_secs(2)));
+        gate.due.store(second.as_nanos(), Relaxed);
+        assert!(!gate.sheds(Priority::Normal, second + Duration::from_secs(3)));
     }
 
     #[cfg(target_os = "linux")]

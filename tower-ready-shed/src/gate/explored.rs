@@ -18,7 +18,7 @@ const RULE: Rule =
 
 /// A gate of which so many slots are taken.
 fn gate(limit: u32, taken: u32) -> Arc<Gate> {
-    let gate = Gate::new(limit, Shares::ALL);
+    let gate = Gate::new(limit, Shares::ALL, None);
     for _ in 0..taken {
         assert!(gate.try_take(Priority::Normal));
     }
@@ -49,7 +49,7 @@ impl Comes {
         if gate.try_take(Priority::Normal) {
             return comes;
         }
-        match gate.enqueue(Priority::Normal, &RULE) {
+        match gate.enqueue(Priority::Normal, Member::NONE, &RULE) {
             Enqueued::Taken => {}
             Enqueued::Waits(place) => {
                 let waker = Waker::from(std::sync::Arc::clone(&comes.bell));
@@ -100,7 +100,7 @@ fn one_slot_is_for_one() {
 fn who_leaves_as_its_slot_comes_takes_none_along() {
     loom::model(|| {
         let gate = gate(1, 1);
-        let Enqueued::Waits(place) = gate.enqueue(Priority::Normal, &RULE) else {
+        let Enqueued::Waits(place) = gate.enqueue(Priority::Normal, Member::NONE, &RULE) else {
             unreachable!("the slot is taken")
         };
         let other = {
@@ -127,6 +127,34 @@ fn more_slots_reach_whoever_comes_meanwhile() {
         gate.set_limit(2);
         other.join().unwrap().assert_has_slot();
         assert_eq!((gate.taken(), gate.waiting()), (2, 0));
+    });
+}
+
+/// The line has stood for too long, so whoever comes takes the place of the only one that waits.
+#[test]
+fn a_slot_that_comes_back_finds_whoever_takes_the_place_of_another() {
+    const OVERLOADED: Rule = Rule { standing: Duration::ZERO, ..RULE };
+    loom::model(|| {
+        let gate = gate(1, 1);
+        let come = || match gate.enqueue(Priority::Normal, Member::NONE, &OVERLOADED) {
+            Enqueued::Waits(place) => place,
+            Enqueued::Taken | Enqueued::Full => {
+                unreachable!("the slot is taken, and there is room")
+            }
+        };
+        let old = come();
+        let now = Instant::now();
+        while Instant::now() <= now {}
+        let other = {
+            let gate = Arc::clone(&gate);
+            thread::spawn(move || gate.give_back())
+        };
+        let new = come();
+        other.join().unwrap();
+        let states = (old.ticket.get(), new.ticket.get());
+        let one_has_it = [(State::Granted, State::Waiting), (State::Evicted, State::Granted)];
+        assert!(one_has_it.contains(&states), "{states:?}");
+        assert_eq!(gate.taken(), 1);
     });
 }
 

@@ -113,7 +113,7 @@ proptest! {
         length in 1..5_usize,
         steps in vec(step(), 1..120),
     ) {
-        let gate = Gate::new(limit, SHARES);
+        let gate = Gate::new(limit, SHARES, None);
         let rule = rule(length);
         let mut model = Model {
             limit,
@@ -134,7 +134,7 @@ proptest! {
                 }
                 Step::Wait(priority) => {
                     let (expected, evicted) = model.wait(priority);
-                    match gate.enqueue(priority, &rule) {
+                    match gate.enqueue(priority, Member::NONE, &rule) {
                         Enqueued::Taken => {
                             prop_assert_eq!(expected, Err(true));
                             held += 1;
@@ -185,7 +185,7 @@ proptest! {
 #[test]
 fn threads_never_hold_more_than_there_are_and_leave_nothing_behind() {
     const LIMIT: u32 = 3;
-    let gate = Gate::new(LIMIT, Shares::ALL);
+    let gate = Gate::new(LIMIT, Shares::ALL, None);
     let (rule, most, now) = (rule(2), AtomicU32::new(0), AtomicU32::new(0));
     let hold = || {
         most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
@@ -202,7 +202,7 @@ fn threads_never_hold_more_than_there_are_and_leave_nothing_behind() {
                         hold();
                         continue;
                     }
-                    match gate.enqueue(Priority::Normal, rule) {
+                    match gate.enqueue(Priority::Normal, Member::NONE, rule) {
                         Enqueued::Taken => hold(),
                         Enqueued::Full => {}
                         Enqueued::Waits(place) => {

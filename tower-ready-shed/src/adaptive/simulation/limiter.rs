@@ -45,11 +45,11 @@ impl Limiter {
         match self {
             Self::Nothing => Instance::Nothing,
             Self::Fixed(limit) => {
-                Instance::Ours { gate: Gate::new(limit, Shares::ALL), learner: None }
+                Instance::Ours { gate: Gate::new(limit, Shares::ALL, None), learner: None }
             }
             Self::Adaptive(adaptive) => {
                 let learner = Learner::new(adaptive.checked().unwrap(), Instant::from_nanos(0));
-                let gate = Gate::new(learner.limit(), Shares::ALL);
+                let gate = Gate::new(learner.limit(), Shares::ALL, None);
                 Instance::Ours { gate, learner: Some(Box::new(learner)) }
             }
             Self::Law(make) => Instance::Law { algorithm: make(), in_flight: 0 },
@@ -80,10 +80,10 @@ impl Instance {
             Self::Ours { gate, learner } => {
                 let limit = learner.as_ref().and_then(|learner| {
                     let (began, now) = (Instant::from_nanos(call.since), Instant::from_nanos(now));
-                    learner.learn(began, now, gate.taken(), || spread)
+                    learner.learn(began, now, gate, || spread)
                 });
                 gate.give_back();
-                limit.inspect(|limit| gate.set_limit(*limit))
+                limit
             }
             Self::Law { algorithm, in_flight } => {
                 let took = Duration::from_nanos(now - call.since);
