@@ -1,8 +1,8 @@
 //! Names as numbers, so that the key of a series need not hold text.
 
 use std::sync::{
-    OnceLock,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+    Mutex, OnceLock, PoisonError,
+    atomic::{AtomicUsize, Ordering::*},
 };
 
 use tower_ready_core::Route;
@@ -18,6 +18,8 @@ pub(crate) struct Names {
     places: Box<[OnceLock<(u64, Route)>]>,
     len: AtomicUsize,
     max: usize,
+    /// Held by who adds a name, so that the last place goes to whoever comes first.
+    adding: Mutex<()>,
 }
 
 impl Name {
@@ -43,6 +45,7 @@ impl Names {
             places: (0..places).map(|_| OnceLock::new()).collect(),
             len: AtomicUsize::new(0),
             max,
+            adding: Mutex::default(),
         }
     }
 
@@ -94,24 +97,22 @@ impl Names {
         if name.is_empty() {
             return Name::NONE;
         }
-        if self.len.fetch_add(1, Relaxed) >= self.max {
-            self.len.fetch_sub(1, Relaxed);
-            return Name::OTHER;
-        }
-        let mut entry = (hash(name.as_bytes()), own);
-        loop {
-            let place = match self.find(name) {
-                Err(place) => place,
-                Ok(found) => {
-                    self.len.fetch_sub(1, Relaxed);
-                    return found;
-                }
-            };
-            match self.places[place].set(entry) {
-                Ok(()) => return Name(place as u32 + Name::RESERVED),
-                Err(back) => entry = back,
+        // A full list stays so: nobody waits for his turn to hear that.
+        let _turn =
+            (!self.is_full()).then(|| self.adding.lock().unwrap_or_else(PoisonError::into_inner));
+        match self.find(name) {
+            Ok(found) => found,
+            Err(_) if self.is_full() => Name::OTHER,
+            Err(place) => {
+                let _ = self.places[place].set((hash(name.as_bytes()), own));
+                self.len.fetch_add(1, Release);
+                Name(place as u32 + Name::RESERVED)
             }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.len.load(Acquire) >= self.max
     }
 }
 
@@ -152,5 +153,23 @@ mod tests {
             let first = all.next().unwrap();
             assert!(all.all(|other| other == first));
         });
+    }
+
+    #[test]
+    fn the_last_number_is_for_all_who_ask_for_its_name() {
+        let lists: Vec<_> = (0..2_000).map(|_| Names::new(1)).collect();
+        let barrier = std::sync::Barrier::new(2);
+        let insert = || {
+            let turned_away = lists.iter().filter(|names| {
+                barrier.wait();
+                names.get_or_insert("/", || Route::from_static("/")) == Name::OTHER
+            });
+            turned_away.count()
+        };
+        let turned_away = std::thread::scope(|scope| {
+            let threads = [scope.spawn(insert), scope.spawn(insert)];
+            threads.map(|it| it.join().unwrap())
+        });
+        assert_eq!(turned_away, [0, 0]);
     }
 }

@@ -1,7 +1,7 @@
 //! A table that only grows, up to a bound, and is read without a lock.
 
 use std::sync::{
-    OnceLock,
+    Mutex, OnceLock, PoisonError,
     atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::*},
 };
 
@@ -10,16 +10,15 @@ use super::hash::mix;
 /// Values by keys other than zero.
 ///
 /// Its places are all there from the start, so that nothing ever moves: a reader finds a key by one
-/// load, and a writer claims a free place by one exchange. Half of the places stay free, which
-/// keeps the walk to the right one short.
+/// load. Writers take turns, so that the last place goes to whoever comes first and nobody is turned
+/// away before. Half of the places stay free, which keeps the walk to the right one short.
 pub(crate) struct Table<V> {
     keys: Box<[AtomicU64]>,
     values: Box<[OnceLock<V>]>,
     /// The places that are taken, from one on, in the order in which they were.
     order: Box<[AtomicU32]>,
     len: AtomicUsize,
-    /// How many are there or about to be.
-    reserved: AtomicUsize,
+    writing: Mutex<()>,
 }
 
 impl<V> Table<V> {
@@ -31,7 +30,7 @@ impl<V> Table<V> {
             values: (0..places).map(|_| OnceLock::new()).collect(),
             order: (0..max).map(|_| AtomicU32::new(0)).collect(),
             len: AtomicUsize::new(0),
-            reserved: AtomicUsize::new(0),
+            writing: Mutex::default(),
         }
     }
 
@@ -73,21 +72,24 @@ impl<V> Table<V> {
     /// Puts a key at a free place and returns the key that is there then, which may be another's.
     #[cold]
     fn claim(&self, place: usize, key: u64) -> Option<u64> {
-        if self.reserved.fetch_add(1, Relaxed) >= self.order.len() {
-            self.reserved.fetch_sub(1, Relaxed);
-            return None;
-        }
-        match self.keys[place].compare_exchange(0, key, AcqRel, Acquire) {
-            Ok(_) => {
-                let number = self.len.fetch_add(1, AcqRel);
+        // A full table stays so: nobody waits for his turn to hear that.
+        let _turn =
+            (!self.is_full()).then(|| self.writing.lock().unwrap_or_else(PoisonError::into_inner));
+        match self.keys[place].load(Acquire) {
+            0 if self.is_full() => None,
+            0 => {
+                self.keys[place].store(key, Release);
+                let number = self.len();
                 self.order[number].store(place as u32 + 1, Release);
+                self.len.store(number + 1, Release);
                 Some(key)
             }
-            Err(other) => {
-                self.reserved.fetch_sub(1, Relaxed);
-                Some(other)
-            }
+            other => Some(other),
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.len() == self.order.len()
     }
 }
 
@@ -129,5 +131,23 @@ mod tests {
         });
         assert_eq!((found.len(), table.len()), (200, 200));
         assert!((0..200).all(|number| found.contains(table.at(number).unwrap())));
+    }
+
+    #[test]
+    fn the_last_place_is_for_all_who_ask_for_its_key() {
+        let tables: Vec<_> = (0..2_000).map(|_| Table::new(1)).collect();
+        let barrier = Barrier::new(2);
+        let insert = || {
+            let turned_away = tables.iter().filter(|table| {
+                barrier.wait();
+                table.get_or_insert(7, || 7).is_none()
+            });
+            turned_away.count()
+        };
+        let turned_away = thread::scope(|scope| {
+            let threads = [scope.spawn(insert), scope.spawn(insert)];
+            threads.map(|it| it.join().unwrap())
+        });
+        assert_eq!(turned_away, [0, 0]);
     }
 }
