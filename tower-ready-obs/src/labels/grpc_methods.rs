@@ -1,6 +1,9 @@
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use tower_ready_core::Route;
@@ -120,6 +123,8 @@ pub(crate) struct GrpcNames {
     names: Names,
     streams: Box<[Name]>,
     learned: Box<[Learned]>,
+    /// Held by who learns, since many calls of one method may be the first.
+    learning: Mutex<()>,
 }
 
 struct Learned {
@@ -146,7 +151,7 @@ impl GrpcNames {
         let learned = methods.learned.iter();
         let learned =
             learned.map(|it| Learned { service: it.clone(), left: MAX_LEARNED.into() }).collect();
-        Self { names, streams: streams.into(), learned }
+        Self { names, streams: streams.into(), learned, learning: Mutex::default() }
     }
 
     /// The method that a path calls.
@@ -163,13 +168,16 @@ impl GrpcNames {
     /// The name of a method that was called with success.
     pub(crate) fn learn(&self, path: &str) -> Name {
         let method = path.strip_prefix('/').unwrap_or(path);
-        let Some(service) = self.candidate(method) else {
-            return self.names.get(method).unwrap_or(Name::OTHER);
-        };
-        let took = service.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
-        match took {
-            Ok(_) => self.names.get_or_insert(method, || Route::from(method)),
-            Err(_) => Name::OTHER,
+        let _learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = self.names.get(method) {
+            return name;
+        }
+        match self.candidate(method) {
+            Some(service) => {
+                service.left.fetch_sub(1, Relaxed);
+                self.names.get_or_insert(method, || Route::from(method))
+            }
+            None => Name::OTHER,
         }
     }
 
@@ -219,5 +227,14 @@ mod tests {
         assert_eq!(text("/c.D/M62"), (Some("c.D/M62"), false));
         assert_eq!(text("/c.D/M63"), (None, false));
         assert_eq!(names.learn("/x.Y/Z"), Name::OTHER);
+    }
+
+    #[test]
+    fn a_method_is_learned_once_however_many_calls_were_the_first() {
+        let names = GrpcNames::new(&GrpcMethods::new().learn("c.D"));
+        for _ in 0..200 {
+            assert_eq!(names.text(names.learn("/c.D/Get")), Some("c.D/Get"));
+        }
+        assert_eq!(names.text(names.learn("/c.D/Put")), Some("c.D/Put"));
     }
 }
