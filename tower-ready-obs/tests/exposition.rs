@@ -1,12 +1,18 @@
 //! What a scraper reads.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use axum::Router;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_ready_core::Route;
 use tower_ready_obs::{Metrics, MetricsBuilder, Scrape};
 
@@ -156,6 +162,50 @@ async fn protocol_buffers_have_native_histograms() {
     assert!(exemplar.timestamp.as_ref().unwrap().seconds > 1_700_000_000);
     let dropped = &families[2].metric[0];
     assert_eq!(dropped.counter.as_ref().unwrap().value, 0.0);
+}
+
+/// Prometheus refuses a scrape with a native histogram that does not add up.
+#[test]
+fn a_native_histogram_adds_up_while_others_count() {
+    let metrics = builder().native_histograms(true).build().unwrap();
+    let over = AtomicBool::new(false);
+    let count = || {
+        let inner = service_fn(|_: Request<()>| {
+            std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(Bytes::new()))))
+        });
+        let mut service = metrics.layer().layer(inner);
+        let context = &mut Context::from_waker(Waker::noop());
+        while !over.load(Relaxed) {
+            let call = pin!(service.call(Request::new(())));
+            drop(call.poll(context));
+        }
+    };
+    let scrape = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for _ in 0..2_000 {
+            let families = proto::decode(&runtime.block_on(get(&metrics, PROTOBUF)).1);
+            for metric in &families[0].metric {
+                let histogram = metric.histogram.as_ref().unwrap();
+                let mut bucket = 0;
+                let buckets = histogram.positive_delta.iter().map(|delta| {
+                    bucket += delta;
+                    bucket as u64
+                });
+                let all = histogram.zero_count + buckets.sum::<u64>();
+                assert_eq!(histogram.sample_count, all);
+                assert_eq!(histogram.bucket.last().unwrap().cumulative_count, all);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = [scope.spawn(count), scope.spawn(count)];
+        let scraped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(scrape));
+        over.store(true, Relaxed);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        scraped.unwrap();
+    });
 }
 
 #[tokio::test(start_paused = true)]

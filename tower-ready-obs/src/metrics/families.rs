@@ -122,6 +122,7 @@ impl Family for Histograms {
             Part::Duration | Part::TimeToHeaders => &shape.durations,
             Part::RequestSize | Part::ResponseSize => &shape.sizes,
         };
+        // Before the buckets, in which a value is counted first.
         let native = series.native.as_ref().filter(|_| is_duration && sink.wants_native());
         let native = native.map(|native| native.read());
         COUNTS.with_borrow_mut(|counts| {

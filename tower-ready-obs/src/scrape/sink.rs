@@ -52,13 +52,17 @@ pub(crate) struct HistogramView<'a> {
 impl HistogramView<'_> {
     /// How many values do not exceed the bound of each bucket.
     pub(crate) fn cumulative(&self) -> impl Iterator<Item = u64> {
-        self.counts.iter().scan(0, |sum, count| {
+        // What came after the native histogram was read belongs to the next scrape.
+        let all = self.native.map_or(u64::MAX, Sparse::count);
+        self.counts.iter().scan(0, move |sum, count| {
             *sum += count;
-            Some(*sum)
+            Some(all.min(*sum))
         })
     }
 
+    /// How many values there are. Prometheus refuses a scrape with a native histogram whose buckets
+    /// do not make up this number, and others go on counting while it is read.
     pub(crate) fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.native.map_or_else(|| self.counts.iter().sum(), Sparse::count)
     }
 }

@@ -1,6 +1,6 @@
 //! Native histograms: buckets that grow by a factor, so that nobody has to choose bounds.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::*};
 
 /// Four buckets for each doubling: none is wider than 19 %.
 pub(crate) const SCHEMA: i32 = 2;
@@ -42,14 +42,15 @@ impl Native {
             true => &self.zero,
             false => &self.buckets[(index(seconds).clamp(FIRST, LAST) - FIRST) as usize],
         };
-        counter.fetch_add(1, Relaxed);
+        // With `Acquire` below: whoever sees this has seen the bucket that was counted before it.
+        counter.fetch_add(1, Release);
     }
 
     pub(crate) fn read(&self) -> Sparse {
-        let mut sparse = Sparse { zero: self.zero.load(Relaxed), ..Sparse::default() };
+        let mut sparse = Sparse { zero: self.zero.load(Acquire), ..Sparse::default() };
         let (mut end, mut before) = (0, 0_i64);
         for (index, bucket) in (FIRST..).zip(&self.buckets) {
-            let count = bucket.load(Relaxed) as i64;
+            let count = bucket.load(Acquire) as i64;
             if count == 0 {
                 continue;
             }
@@ -62,6 +63,18 @@ impl Native {
             before = count;
         }
         sparse
+    }
+}
+
+impl Sparse {
+    /// How many values there are in all.
+    pub(crate) fn count(&self) -> u64 {
+        let mut bucket = 0;
+        let counts = self.deltas.iter().map(|delta| {
+            bucket += delta;
+            bucket as u64
+        });
+        self.zero + counts.sum::<u64>()
     }
 }
 
@@ -117,6 +130,7 @@ mod tests {
         }
         let sparse = Sparse { zero: 2, spans: vec![(0, 2), (10, 1)], deltas: vec![2, -1, 0] };
         assert_eq!(native.read(), sparse);
+        assert_eq!(sparse.count(), 6);
         native.record(u64::MAX);
         assert_eq!(native.read().spans.last(), Some(&(LAST - 13, 1)));
     }
