@@ -18,7 +18,7 @@ pub struct RouteTable(Node);
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    /// Few enough for a look at each to be quicker than a hash.
+    /// In the order of [`rank`].
     written: Vec<(Box<str>, Self)>,
     any: Option<Box<Self>>,
     /// The route that takes all the rest.
@@ -42,7 +42,8 @@ impl RouteTable {
     /// The route of a path.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Route> {
-        self.0.find(Some(path.strip_prefix('/').unwrap_or(path)))
+        // That of `CONNECT` is empty, and `OPTIONS` may ask for `*`.
+        self.0.find(Some(path.strip_prefix('/')?))
     }
 }
 
@@ -64,12 +65,16 @@ impl Node {
     }
 
     fn written(&mut self, part: &str) -> &mut Self {
-        let known = self.written.iter().position(|(written, _)| **written == *part);
-        let at = known.unwrap_or_else(|| {
-            self.written.push((part.into(), Self::default()));
-            self.written.len() - 1
+        let at = self.place(part).unwrap_or_else(|place| {
+            self.written.insert(place, (part.into(), Self::default()));
+            place
         });
         &mut self.written[at].1
+    }
+
+    /// Where a part that is written out lies, or else would.
+    fn place(&self, part: &str) -> Result<usize, usize> {
+        self.written.binary_search_by(|(written, _)| rank(written).cmp(&rank(part)))
     }
 
     /// No deeper than the longest template, whatever the path.
@@ -78,11 +83,15 @@ impl Node {
             return self.end.as_ref();
         };
         let (part, rest) = split(path);
-        let written = self.written.iter().find(|(written, _)| **written == *part);
-        let written = written.and_then(|(_, node)| node.find(rest));
+        let written = self.place(part).ok().and_then(|at| self.written[at].1.find(rest));
         let any = || self.any.as_ref().filter(|_| !part.is_empty())?.find(rest);
         written.or_else(any).or_else(|| self.rest.as_ref().filter(|_| !path.is_empty()))
     }
+}
+
+/// By length first, which is quick to see.
+const fn rank(part: &str) -> (usize, &[u8]) {
+    (part.len(), part.as_bytes())
 }
 
 fn split(path: &str) -> (&str, Option<&str>) {
@@ -114,6 +123,21 @@ mod tests {
         }
         assert_eq!(find(&["/a/{x}"], "/a/"), None);
         assert_eq!(find(&["/a/{x}"], "/a/b/"), None);
-        assert_eq!(find(&["/a"], "*"), None);
+        for none in ["*", "", "a"] {
+            assert_eq!(find(&["/", "/{any}", "/{*rest}"], none), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn of_many_routes_each_is_found_in_whatever_order_they_came() {
+        let templates: Vec<_> =
+            (0..1_000).map(|n| format!("/{}/{{id}}", n * 7_919 % 10_007)).collect();
+        let table = RouteTable::new(&templates);
+        for template in &templates {
+            let path = template.replace("{id}", "4711");
+            assert_eq!(table.find(&path).map(Route::as_str), Some(&**template));
+        }
+        assert!(table.find("/10008/4711").is_none());
+        assert!(table.find("/1").is_none());
     }
 }
