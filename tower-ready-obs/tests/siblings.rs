@@ -10,6 +10,19 @@ use tower_ready_obs::Metrics;
 use tower_ready_ratelimit::{Policy, Quota, RateLimiter, key};
 use tower_ready_shed::Bulkhead;
 
+#[test]
+fn all_observers_are_one() {
+    let metrics = Metrics::builder().build().unwrap();
+    for name in ["orders", "stock"] {
+        let breaker = Breaker::builder(name).on_event(metrics.events()).build().unwrap();
+        breaker.force_open();
+    }
+    let forced = r#"tower_ready_breaker_events_total{event="forced_open"}"#;
+    metrics.scrape().assert(forced, 2.0);
+    let text = metrics.to_text();
+    assert_eq!(text.matches("# TYPE tower_ready_breaker_events_total ").count(), 1, "{text}");
+}
+
 async fn ok(_: Request<()>) -> Result<Response<String>, Infallible> {
     Ok(Response::new("ok".to_owned()))
 }

@@ -40,6 +40,15 @@ struct Shared {
     pulled: Mutex<Vec<Arc<Pulled>>>,
     /// How many upgraded connections there are, once there was one.
     upgraded: OnceLock<Arc<AtomicU64>>,
+    #[cfg(any(
+        feature = "auth",
+        feature = "breaker",
+        feature = "deadline",
+        feature = "ratelimit",
+        feature = "shed",
+        feature = "shutdown"
+    ))]
+    events: OnceLock<crate::Events>,
 }
 
 impl Metrics {
@@ -53,8 +62,21 @@ impl Metrics {
         let lane = |number| Arc::new(Lane { state: state.clone(), number });
         let families = Mutex::new(families::all(&state));
         let lanes = (0..lanes::count()).map(lane).collect();
-        let (pulled, upgraded) = (Mutex::default(), OnceLock::new());
-        Self(Arc::new(Shared { lanes, families, pulled, upgraded }))
+        Self(Arc::new(Shared {
+            lanes,
+            families,
+            pulled: Mutex::default(),
+            upgraded: OnceLock::new(),
+            #[cfg(any(
+                feature = "auth",
+                feature = "breaker",
+                feature = "deadline",
+                feature = "ratelimit",
+                feature = "shed",
+                feature = "shutdown"
+            ))]
+            events: OnceLock::new(),
+        }))
     }
 
     /// Counts the requests to a server.
@@ -130,7 +152,7 @@ impl Metrics {
     /// A method that is not one of the [known](MetricsBuilder::grpc) ones is left out.
     pub fn initialize_grpc(&self, method: &str, codes: impl IntoIterator<Item = Code>) {
         let state = self.state();
-        let GrpcMethod::Known { name, .. } = state.grpc.find(method) else {
+        let GrpcMethod::Known { name, is_stream } = state.grpc.find(method) else {
             return;
         };
         for code in codes {
@@ -152,6 +174,10 @@ impl Metrics {
                 ..self.blank(Kind::RpcServer)
             };
             state.series.get_or_insert(key.pack(), || state.make(key));
+            if is_stream {
+                let key = Key { is_stream, ..key };
+                state.series.get_or_insert(key.pack(), || state.make(key));
+            }
         }
     }
 
@@ -222,7 +248,7 @@ impl Metrics {
         family.add(labels.into_set(), Box::new(read));
     }
 
-    /// Adds a family of counters, unless there is one of that name already.
+    /// Adds a family of counters.
     #[cfg(any(
         feature = "auth",
         feature = "breaker",
@@ -233,6 +259,19 @@ impl Metrics {
     ))]
     pub(crate) fn add_family(&self, family: impl Family + 'static) {
         self.lock().push(Arc::new(family));
+    }
+
+    /// The one observer of all policies.
+    #[cfg(any(
+        feature = "auth",
+        feature = "breaker",
+        feature = "deadline",
+        feature = "ratelimit",
+        feature = "shed",
+        feature = "shutdown"
+    ))]
+    pub(crate) fn events_or(&self, make: impl FnOnce() -> crate::Events) -> crate::Events {
+        self.0.events.get_or_init(make).clone()
     }
 
     pub(super) fn upgraded_count(&self) -> &OnceLock<Arc<AtomicU64>> {

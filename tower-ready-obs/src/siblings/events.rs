@@ -36,9 +36,14 @@ pub(super) const EVENT: Attribute = Attribute::own("tower_ready.event", "event")
 pub(super) const REASON: Attribute = Attribute::own("tower_ready.reason", "reason");
 
 impl Metrics {
-    /// An observer that counts what policies tell of their work. Call it once, and give out clones.
+    /// An observer that counts what policies tell of their work. All of them are one: a policy may
+    /// get its own or a clone of another's.
     #[must_use]
     pub fn events(&self) -> Events {
+        self.events_or(|| self.make_events())
+    }
+
+    fn make_events(&self) -> Events {
         let counted = |name: &'static str, help: &'static str| {
             let counters = Arc::new(Counters::new(MAX));
             let descriptor = Descriptor::new(name, FamilyKind::Counter, help);
