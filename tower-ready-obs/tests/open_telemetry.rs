@@ -103,6 +103,22 @@ async fn bound_instruments_lose_nothing() {
     assert!(active.into_iter().any(|it| it.name() == "http.server.active_requests"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_room_is_marked_as_the_sdk_marks_it() {
+    let (provider, exporter) = provider();
+    let recorder = OpenTelemetry::new(provider.meter("test"));
+    let builder = Metrics::builder().max_series(1).time_to_headers(false);
+    let metrics = builder.recorder(recorder).build().unwrap();
+    for status in [StatusCode::OK, StatusCode::BAD_GATEWAY, StatusCode::NOT_FOUND] {
+        count(&metrics, status, Duration::from_millis(250)).await;
+    }
+    provider.force_flush().unwrap();
+    let (_, points) = &histograms(&exporter)[0];
+    let overflow = [KeyValue::new("otel.metric.overflow", true)];
+    let point = points.iter().find(|(attributes, ..)| *attributes == overflow);
+    assert_eq!(point.map(|point| point.1), Some(2), "{points:?}");
+}
+
 /// An SDK that does not bind, as one without that feature.
 struct Unbound(Arc<dyn SyncInstrument<f64> + Send + Sync>);
 

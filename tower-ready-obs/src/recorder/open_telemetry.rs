@@ -54,6 +54,10 @@ impl OpenTelemetry {
 
     fn kept(&self, name: &str, unit: &'static str, bounds: &[f64], labels: &LabelSet) -> Kept {
         let histogram = self.histogram(name, unit, bounds);
+        if labels.iter().any(|(attribute, _)| attribute == attributes::OVERFLOW) {
+            // It has no text to tell by.
+            return Kept::Free(histogram, [KeyValue::new("otel.metric.overflow", true)].into());
+        }
         // An SDK that binds has to remember the attributes, so it shares this text of ours for as
         // long as the instrument is bound. One that does not has forgotten it already.
         let probe: Arc<str> = labels.iter().next().map_or("", |(_, value)| value).into();
