@@ -209,6 +209,7 @@ mod series;
 mod siblings;
 #[cfg(feature = "tracing")]
 mod trace;
+mod verdict;
 
 #[cfg(feature = "opentelemetry")]
 pub use self::context::TraceContextPropagator;

@@ -246,6 +246,19 @@ each_host! {
         assert_field(&line, "headers", headers);
     }
 
+    async fn a_header_that_is_repeated_does_not_fill_the_log(host) {
+        let logs = capture();
+        let log = AccessLog::builder().header("x-many");
+        let server = host.serve(tracing(log).layer()).await;
+        let call = (0..40).fold(Call::ok(), |call, n| call.header("x-many", n.to_string()));
+        server.call(call).await.assert_ok();
+        over(&server).await;
+        let line = line(&logs);
+        let headers = line.field("headers").unwrap();
+        assert!(headers.starts_with(r#"x-many="0" x-many="1""#), "{headers}");
+        assert_eq!(headers.matches("x-many=").count(), 8, "{headers}");
+    }
+
     async fn an_id_that_was_not_believed_is_told_beside_our_own(host) {
         let logs = capture();
         let server = host.serve(Tracing::builder().spans(Spans::None).build().unwrap().layer()).await;
@@ -265,6 +278,18 @@ each_host! {
         over(&server).await;
         let line = line(&logs);
         assert_field(&line, "query", "page=2&q=a%22b%7C%5B");
+        assert!(!logs.text().contains("secret"), "{}", logs.text());
+    }
+
+    #[hosts(axum, hyper)]
+    async fn signatures_are_redacted_even_with_permission(host) {
+        let logs = capture();
+        let log = AccessLog::builder().query("page").query("sig").query("X-Amz-Signature");
+        let server = host.serve(tracing(log).layer()).await;
+        let path = "/probe/items/1?sig=secret&page=2&X-Amz-Signature=secret&Sig=secret";
+        server.call(Call::ok().at(path)).await.assert_ok();
+        over(&server).await;
+        assert_field(&line(&logs), "query", "sig=REDACTED&page=2&X-Amz-Signature=REDACTED");
         assert!(!logs.text().contains("secret"), "{}", logs.text());
     }
 
@@ -289,6 +314,20 @@ each_host! {
         server.call(Call::ok().method(method)).await;
         over(&server).await;
         assert_field(&line(&logs), "method", "_OTHER");
+    }
+
+    #[hosts(axum, hyper)]
+    async fn a_method_may_be_declared(host) {
+        let logs = capture();
+        let tracing = Tracing::builder().known_methods(["PROPFIND"]).build().unwrap();
+        let server = host.serve(tracing.layer()).await;
+        for method in ["PROPFIND", "GET"] {
+            server.call(Call::ok().method(Method::from_bytes(method.as_bytes()).unwrap())).await;
+        }
+        over(&server).await;
+        let lines = logs.under("tower_ready_obs::access");
+        assert_field(&lines[0], "method", "PROPFIND");
+        assert_field(&lines[1], "method", "_OTHER");
     }
 
     #[hosts(hyper)]

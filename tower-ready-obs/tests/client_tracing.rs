@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
 };
 
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -205,6 +205,32 @@ async fn what_is_spawned_takes_the_request_along_if_it_is_told_to() {
     })
     .await;
     assert!(current().is_none());
+}
+
+#[tokio::test]
+async fn what_is_spawned_and_given_up_is_dropped_as_part_of_the_request() {
+    struct Asks(mpsc::Sender<Option<String>>);
+
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            let id = current().and_then(|current| current.request_id());
+            self.0.send(id.map(|id| id.to_string())).unwrap();
+        }
+    }
+
+    let (asks, told) = mpsc::channel();
+    handle(&server().build().unwrap(), request(&CALLER), || async {
+        let asks = Asks(asks.clone());
+        let task = tokio::spawn(current().unwrap().run(async move {
+            let _asks = asks;
+            std::future::pending::<()>().await;
+        }));
+        tokio::task::yield_now().await;
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    })
+    .await;
+    assert_eq!(told.recv().unwrap().as_deref(), Some("mine"));
 }
 
 #[tokio::test]

@@ -137,6 +137,75 @@ async fn what_finds_no_room_is_counted_together() {
     scrape.assert("http_server_active_requests", 0.0);
 }
 
+#[tokio::test]
+async fn a_stream_that_finds_no_room_is_one_request() {
+    let metrics = Metrics::builder().max_series(1).build().unwrap();
+    let mut service = metrics.layer().layer(service_fn(async |request: Request<Body>| {
+        let mut response = ok(request).await?;
+        let stream = http::HeaderValue::from_static("text/event-stream");
+        response.headers_mut().insert("content-type", stream);
+        Ok::<_, Infallible>(response)
+    }));
+    metrics.initialize(&Method::PUT, "/room", [StatusCode::OK]);
+    // Two series of each stream, its own and that of the others, find no room.
+    for _ in 0..3 {
+        let request = Request::new(Body::empty());
+        let response = service.ready().await.unwrap().call(request).await.unwrap();
+        drop(response.into_body().collect().await);
+    }
+    let scrape = metrics.scrape();
+    scrape.assert("tower_ready_http_stream_duration_seconds_count", 3.0);
+    scrape.assert("tower_ready_series_dropped_total", 3.0);
+}
+
+#[tokio::test]
+async fn a_length_that_nobody_could_send_leaves_the_sum_in_order() {
+    let metrics = Metrics::builder().body_sizes(true).build().unwrap();
+    let mut service = metrics.layer().layer(service_fn(ok));
+    let mut before = 0.0;
+    for length in ["18446744073709551615", "18446744073709551613", "7", "-1", "1e3"] {
+        let request = Request::post("/").header("content-length", length);
+        let request = request.body(Body::empty()).unwrap();
+        drop(service.ready().await.unwrap().call(request).await.unwrap());
+        let sum = metrics.scrape().sum("http_server_request_body_size_bytes_sum");
+        assert!(sum >= before, "{sum} after {length}");
+        before = sum;
+    }
+    metrics.scrape().assert("http_server_request_body_size_bytes_count", 3.0);
+}
+
+#[test]
+fn threads_that_fill_the_last_room_lose_nothing_and_exceed_nothing() {
+    const REQUESTS: usize = 2_000;
+    const ROOM: usize = 20;
+    let metrics = Metrics::builder().max_series(ROOM).build().unwrap();
+    let count = || {
+        let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+        for n in 0..REQUESTS {
+            let status = StatusCode::from_u16((300 + n % (2 * ROOM)) as u16).unwrap();
+            let mut service = metrics.layer().layer(service_fn(move |_: Request<Body>| {
+                let mut response = Response::new(String::new());
+                *response.status_mut() = status;
+                std::future::ready(Ok::<_, Infallible>(response))
+            }));
+            let call = std::pin::pin!(service.call(Request::new(Body::empty())));
+            drop(call.poll(context));
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(count);
+        scope.spawn(count);
+    });
+    let scrape = metrics.scrape();
+    scrape.assert(COUNT, 2.0 * REQUESTS as f64);
+    scrape.assert("http_server_active_requests", 0.0);
+    assert_eq!(scrape.series(COUNT), ROOM + 1);
+    let dropped = scrape.sum("tower_ready_series_dropped_total");
+    scrape.assert(&format!("{COUNT}{{otel_metric_overflow=\"true\"}}"), dropped);
+    // Half of them have room, and what has is counted there each time.
+    assert_eq!(dropped, REQUESTS as f64);
+}
+
 #[cfg(feature = "axum")]
 #[tokio::test]
 async fn a_route_of_axum_is_its_template_wherever_the_layer_sits() {
@@ -289,6 +358,27 @@ async fn what_was_initialized_shows_as_zero() {
     scrape.assert(COUNT, 1.0);
 }
 
+#[tokio::test]
+async fn a_method_that_streams_is_initialized_where_its_calls_will_count() {
+    let methods = GrpcMethods::new().streaming("a.B", ["Watch"]);
+    let metrics = Metrics::builder().grpc(methods).build().unwrap();
+    metrics.initialize_grpc("a.B/Watch", [Code::Ok]);
+    let calls = "tower_ready_rpc_stream_duration_seconds_count";
+    assert_eq!(metrics.scrape().series(calls), 1);
+
+    let inner = service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(
+            Response::builder().header("grpc-status", "0").body(String::new()).unwrap(),
+        )
+    });
+    let request = Request::post("/a.B/Watch").header("content-type", "application/grpc");
+    let request = request.body(Body::empty()).unwrap();
+    drop(metrics.layer().layer(inner).oneshot(request).await.unwrap());
+    let scrape = metrics.scrape();
+    assert_eq!(scrape.series(calls), 1);
+    scrape.assert(calls, 1.0);
+}
+
 #[test]
 fn settings_that_cannot_work_are_refused() {
     let second = Duration::from_secs(1);
@@ -298,6 +388,11 @@ fn settings_that_cannot_work_are_refused() {
         (builder().buckets([]).build(), ConfigErrorKind::Buckets, "buckets"),
         (builder().buckets([Duration::ZERO, second]).build(), ConfigErrorKind::Buckets, "buckets"),
         (builder().buckets([second, second]).build(), ConfigErrorKind::Buckets, "buckets"),
+        (
+            builder().buckets([Duration::MAX - second, Duration::MAX]).build(),
+            ConfigErrorKind::Buckets,
+            "buckets",
+        ),
         (
             builder().buckets((1..=65).map(Duration::from_secs)).build(),
             ConfigErrorKind::Buckets,

@@ -226,22 +226,23 @@ fn expected(script: &Script) -> Counted {
         }
     }
     if script.is_grpc {
-        let code = head_code.or(trailer).unwrap_or(match ending {
-            "cancelled" => 1,
-            "complete" => match script.status {
-                404 => 12,
-                503 => 14,
-                _ => 2,
-            },
-            _ => 2,
-        });
-        let code = tower_ready_core::grpc::Code::try_from(code).unwrap();
-        let is_error = matches!(code as u8, 2 | 4 | 12 | 13 | 14 | 15);
+        let by_status = match script.status {
+            200 => None,
+            404 => Some(12),
+            503 => Some(14),
+            _ => Some(2),
+        };
+        let said = head_code.or(trailer).or(by_status);
+        let code = said.unwrap_or(if ending == "cancelled" { 1 } else { 2 });
+        let is_error = |code: u8| matches!(code, 2 | 4 | 12 | 13 | 14 | 15);
+        let code_name = tower_ready_core::grpc::Code::try_from(code).unwrap().name().to_owned();
         let error = match ending {
-            "complete" => is_error.then(|| code.name().to_owned()),
+            "panic" => Some("panic".to_owned()),
+            _ if said.is_some_and(is_error) => Some(code_name.clone()),
+            "complete" => is_error(code).then(|| code_name.clone()),
             other => Some(other.to_owned()),
         };
-        return Counted { status: Some(code.name().to_owned()), error };
+        return Counted { status: Some(code_name), error };
     }
     let error = match ending {
         "panic" => Some("panic".to_owned()),

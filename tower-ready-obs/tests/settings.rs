@@ -48,6 +48,8 @@ fn names_are_names() {
         let kind = ConfigErrorKind::Query(name.to_owned());
         assert_refused(Tracing::builder().access_log(log), &kind, "query: ");
     }
+    let unknown = Tracing::builder().known_methods(["NO GOOD"]);
+    assert_refused(unknown, &ConfigErrorKind::KnownMethods, "known_methods: ");
     let kind = ConfigErrorKind::Baggage("a b".to_owned());
     assert_refused(Tracing::builder().baggage(["a b"]), &kind, "baggage: ");
 }

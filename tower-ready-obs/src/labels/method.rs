@@ -1,5 +1,7 @@
 use http::Method;
 
+use crate::{ConfigError, ConfigErrorKind};
+
 /// The methods of RFC 9110, of RFC 5789, and `QUERY`: what OpenTelemetry's conventions know.
 const KNOWN: [&str; 10] =
     ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "QUERY", "CONNECT", "TRACE"];
@@ -31,8 +33,19 @@ impl Methods {
         Self(names.into_iter().map(Into::into).collect())
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// Whether there is room for all of them, and each is a method.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let is_method = |name: &str| Method::from_bytes(name.as_bytes()).is_ok();
+        match self.0.len() <= Self::MAX && self.0.iter().all(|name| is_method(name)) {
+            true => Ok(()),
+            false => Err(ConfigError::new(ConfigErrorKind::KnownMethods)),
+        }
+    }
+
+    /// Whether a method is told by name.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn knows(&self, method: &Method) -> bool {
+        self.name(method) != MethodName::OTHER
     }
 
     /// Methods differ by case (RFC 9110 §9.1).

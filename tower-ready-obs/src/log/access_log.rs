@@ -36,6 +36,21 @@ pub struct AccessLog {
 
 pub(super) type Choice = Box<dyn Fn(Option<&str>) -> Option<Duration> + Send + Sync>;
 
+/// How often a header is logged that a caller repeats.
+const MAX_VALUES: usize = 8;
+
+/// Parameters that let whoever reads them in, signatures of clouds: OpenTelemetry's conventions for
+/// `url.query` name these, by case.
+const SECRET: [&str; 7] = [
+    "AWSAccessKeyId",
+    "Signature",
+    "sig",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Goog-Signature",
+];
+
 pub(super) const ACCESS: &str = "tower_ready_obs::access";
 pub(super) const SLOW: &str = "tower_ready_obs::slow";
 
@@ -56,7 +71,8 @@ impl AccessLog {
     pub(crate) fn headers_of(&self, head: &Head<'_>) -> Option<String> {
         let mut text = String::new();
         for name in &self.headers {
-            for value in head.headers().get_all(name).iter().filter(|value| !value.is_sensitive()) {
+            let values = head.headers().get_all(name).iter().filter(|value| !value.is_sensitive());
+            for value in values.take(MAX_VALUES) {
                 if !text.is_empty() {
                     text.push(' ');
                 }
@@ -73,11 +89,20 @@ impl AccessLog {
         if self.query.is_empty() {
             return None;
         }
-        let is_allowed = |pair: &&str| {
-            let name = pair.split_once('=').map_or(*pair, |(name, _)| name);
-            self.query.iter().any(|own| **own == *name)
-        };
-        let text = query.split('&').filter(is_allowed).collect::<Vec<_>>().join("&");
+        let mut text = String::new();
+        for pair in query.split('&') {
+            let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+            if !self.query.iter().any(|own| **own == *name) {
+                continue;
+            }
+            if !text.is_empty() {
+                text.push('&');
+            }
+            match SECRET.contains(&name) {
+                true => text.extend([name, "=REDACTED"]),
+                false => text.push_str(pair),
+            }
+        }
         (!text.is_empty()).then(|| bounded_path(&text).into_owned())
     }
 

@@ -54,13 +54,15 @@ impl AccessLogBuilder {
         self
     }
 
-    /// Logs this header of requests, cut after 256 bytes. Default: none.
+    /// Logs this header of requests, the first eight if a caller repeats it, each cut after 256 bytes.
+    /// Default: none.
     pub fn header(mut self, name: impl Into<String>) -> Self {
         self.headers.push(name.into());
         self
     }
 
-    /// Logs this parameter of queries. All others are left out, with their names. Default: none.
+    /// Logs this parameter of queries. All others are left out, with their names, and signatures of
+    /// clouds are shown as `REDACTED`. Default: none.
     pub fn query(mut self, name: impl Into<Box<str>>) -> Self {
         self.query.push(name.into());
         self

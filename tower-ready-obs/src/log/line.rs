@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use tower_ready_core::{LocalRejection, RequestId, Route, grpc::Code};
 
-use super::{
-    AccessLog,
-    text::{bounded_path, known_method},
-};
+use super::{AccessLog, text::bounded_path};
 use crate::trace::{Outcome, Watched};
 
 /// What of a request is not there any more when the line is written.
@@ -34,7 +31,7 @@ macro_rules! line {
             request_id = request_id.as_ref().map(RequestId::as_str),
             trace_id = context.trace_id().encode(&mut trace_id),
             span_id = context.span_id().encode(&mut span_id),
-            method = known_method(&watched.method).unwrap_or("_OTHER"),
+            method = watched.known_method().unwrap_or("_OTHER"),
             path = &*bounded_path(watched.path()),
             route = watched.route().map(Route::as_str),
             status = watched.status.map(|status| status.as_u16()),

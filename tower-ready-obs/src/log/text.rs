@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, fmt::Write};
 
-use http::Method;
-
 /// The longest piece of what a caller sent.
 const MAX_LEN: usize = 256;
 
@@ -71,13 +69,6 @@ pub(super) fn push_quoted(text: &mut String, value: &[u8]) {
         }
     }
     text.push_str(if value.len() > MAX_LEN { "...\"" } else { "\"" });
-}
-
-/// The name of a method that the conventions know: those of RFC 9110, RFC 5789 and `QUERY`.
-pub(crate) fn known_method(method: &Method) -> Option<&str> {
-    const KNOWN: [&str; 10] =
-        ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "QUERY", "CONNECT", "TRACE"];
-    Some(method.as_str()).filter(|method| KNOWN.contains(method))
 }
 
 #[cfg(test)]

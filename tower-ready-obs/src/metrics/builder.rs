@@ -4,7 +4,6 @@ use std::{
     time::Duration,
 };
 
-use http::Method;
 use tower_ready_core::{Head, Instant, Route};
 
 use super::{
@@ -206,19 +205,20 @@ impl MetricsBuilder {
             None => Bounds::semconv(),
             Some(bounds) => {
                 let is_first = bounds.first().is_some_and(|first| !first.is_zero());
-                let grow = bounds.is_sorted_by(|a, b| a < b);
-                if !is_first || !grow || bounds.len() > MAX_BOUNDS {
+                let count = bounds.len();
+                let bounds = Bounds::seconds(bounds);
+                // As they are shown: of centuries two may look the same.
+                let grow = bounds.shown().is_sorted_by(|a, b| a < b);
+                if !is_first || !grow || count > MAX_BOUNDS {
                     return failed(ConfigErrorKind::Buckets);
                 }
-                Bounds::seconds(bounds)
+                bounds
             }
         };
         if !matches!(self.max_series, 1..=Key::MAX_SERIES) {
             return failed(ConfigErrorKind::MaxSeries);
         }
-        if self.methods.len() > Methods::MAX || !self.methods.are_methods() {
-            return failed(ConfigErrorKind::KnownMethods);
-        }
+        self.methods.check()?;
         // The first read of the clock takes its time.
         let _ = Instant::now();
         let metrics = Metrics::new(State {
@@ -254,13 +254,6 @@ impl MetricsBuilder {
             recorder.attach(&metrics);
         }
         Ok(metrics)
-    }
-}
-
-impl Methods {
-    fn are_methods(&self) -> bool {
-        let names = self.names().map(|name| self.text(name).as_bytes());
-        names.into_iter().all(|name| Method::from_bytes(name).is_ok())
     }
 }
 

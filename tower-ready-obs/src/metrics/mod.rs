@@ -7,7 +7,6 @@ mod families;
 mod gauge;
 mod handle;
 mod layer;
-mod outcome;
 mod peer;
 mod recording;
 mod route_layer;

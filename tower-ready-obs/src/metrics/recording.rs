@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, Request, Response, Uri,
+    HeaderMap, Request, Response, Uri,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tower_ready_core::{
@@ -10,13 +10,7 @@ use tower_ready_core::{
 };
 use tower_ready_problem::Problem;
 
-use super::{
-    active::Place,
-    builder::Streams,
-    outcome::{code, judge_http, judge_rpc},
-    peer::peer,
-    state::Lane,
-};
+use super::{active::Place, builder::Streams, peer::peer, state::Lane};
 use crate::{
     grpc_web::WebStatus,
     labels::{ErrorType, GrpcMethod, UrlScheme, Version, of_route},
@@ -26,10 +20,8 @@ use crate::{
         key::{Key, Kind},
         names::Name,
     },
+    verdict,
 };
-
-// A name that lies still is neither made nor dropped for each look-up.
-pub(super) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Watches one request to its end, and counts it then, exactly once.
 #[must_use = "a request is over when this is dropped"]
@@ -70,7 +62,7 @@ impl Recording {
         let start = Instant::now();
         let state = &*lane.state;
         let protocol = Protocol::of(request);
-        let is_rpc = is_rpc(protocol);
+        let is_rpc = verdict::is_rpc(protocol);
         let kind = match (is_client, is_rpc) {
             (false, false) => Kind::HttpServer,
             (false, true) => Kind::RpcServer,
@@ -181,7 +173,7 @@ impl Watched {
         let headers = response.headers();
         self.key.status = Some(response.status());
         if self.key.kind.is_rpc() {
-            self.key.code = headers.get(&GRPC_STATUS).map(code);
+            self.key.code = verdict::code_in(headers);
             if let Some(call) = &mut self.call
                 && headers.contains_key(CONTENT_ENCODING)
             {
@@ -229,6 +221,7 @@ impl Watched {
             trace: self.trace,
             at: now.as_nanos(),
         };
+        let mut fits = true;
         if key.is_stream {
             let own = Measured {
                 nanos_to_headers: None,
@@ -236,13 +229,16 @@ impl Watched {
                 response_bytes: None,
                 ..measured
             };
-            state.count(lane.number, &key, &own);
+            fits = state.count(lane.number, &key, &own);
             key.is_stream = false;
             if state.streams == Streams::Apart {
                 measured.nanos = None;
             }
         }
-        state.count(lane.number, &key, &measured);
+        fits &= state.count(lane.number, &key, &measured);
+        if !fits {
+            state.dropped.add(1);
+        }
         state.active.end(lane.number, place);
     }
 
@@ -252,9 +248,10 @@ impl Watched {
         let key = &mut self.key;
         if key.kind.is_rpc() {
             let web = self.call.as_ref().and_then(|call| call.web.as_ref());
-            judge_rpc(key, self.protocol, web, end);
+            let (is_client, protocol) = (key.kind.is_client(), (self.protocol, web));
+            (key.code, key.error) = verdict::of_rpc(is_client, key.status, key.code, protocol, end);
         } else {
-            judge_http(key, end);
+            key.error = verdict::of_http(key.kind.is_client(), key.status, end);
         }
     }
 
@@ -264,10 +261,6 @@ impl Watched {
             self.key.name = of_route(route, &self.lane.state.names);
         }
     }
-}
-
-const fn is_rpc(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Grpc(_) | Protocol::GrpcWeb(_) | Protocol::GrpcWebText(_))
 }
 
 /// Answers that go on for as long as somebody listens.
@@ -285,9 +278,12 @@ fn leave_slot<Q>(request: &mut Request<Q>) -> RouteSlot {
     request.extensions_mut().get_or_insert_default::<RouteSlot>().clone()
 }
 
-/// How long the body of a request is, if it says so.
+/// How long the body of a request is, if it says so. A caller may say what it likes, and should not
+/// make the sum of all begin anew.
 fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    const LONGEST: u64 = 1 << 40;
+    let length: u64 = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+    Some(length.min(LONGEST))
 }
 
 impl fmt::Debug for Recording {

@@ -66,18 +66,19 @@ impl State {
         self.has_route_layer.load(Relaxed)
     }
 
-    /// Counts a request that is over.
+    /// Counts a request that is over, and says whether there was room for its series.
     #[inline]
-    pub(crate) fn count(&self, lane: usize, key: &Key, measured: &Measured) {
-        match self.series.get_or_insert(key.pack(), || self.make(*key)) {
+    pub(crate) fn count(&self, lane: usize, key: &Key, measured: &Measured) -> bool {
+        let series = self.series.get_or_insert(key.pack(), || self.make(*key));
+        match series {
             Some(series) => series.count(lane, &self.shape, measured),
             None => self.count_overflow(lane, key, measured),
         }
+        series.is_some()
     }
 
     #[cold]
     fn count_overflow(&self, lane: usize, key: &Key, measured: &Measured) {
-        self.dropped.add(1);
         self.warned.call_once(|| {
             #[cfg(feature = "tracing")]
             tracing::warn!(

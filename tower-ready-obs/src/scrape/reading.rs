@@ -56,7 +56,8 @@ impl Scrape {
     #[must_use]
     #[track_caller]
     pub fn sum(&self, selector: &str) -> f64 {
-        self.select(selector).map(|sample| sample.value).sum()
+        // The sum of nothing is -0.
+        self.select(selector).map(|sample| sample.value).sum::<f64>() + 0.0
     }
 
     /// How many samples a selector matches.

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     ConfigError,
+    labels::Methods,
     log::{AccessLog, AccessLogBuilder},
 };
 
@@ -21,7 +22,10 @@ pub struct TracingBuilder {
     spans: Spans,
     has_request_ids: bool,
     baggage: AllowedBaggage,
+    methods: Methods,
     route: Option<Choice>,
+    #[cfg(feature = "tracing-opentelemetry")]
+    grpc: Option<crate::GrpcMethods>,
     log: Option<AccessLogBuilder>,
 }
 
@@ -33,7 +37,10 @@ impl TracingBuilder {
             spans: Spans::All,
             has_request_ids: true,
             baggage: AllowedBaggage::default(),
+            methods: Methods::default(),
             route: None,
+            #[cfg(feature = "tracing-opentelemetry")]
+            grpc: None,
             log: Some(AccessLog::builder()),
         }
     }
@@ -81,6 +88,16 @@ impl TracingBuilder {
         self
     }
 
+    /// The methods of HTTP that lines and spans tell by name, in place of the default ones: those of
+    /// RFC 9110, `PATCH` and `QUERY`. Any other is `_OTHER`.
+    pub fn known_methods<M: Into<Box<str>>>(
+        mut self,
+        methods: impl IntoIterator<Item = M>,
+    ) -> Self {
+        self.methods = Methods::new(methods);
+        self
+    }
+
     /// Names the route of a request, a template and never a path, where no router has left it: on
     /// hyper, say. Default: the [`Route`] in the extensions of the request or of its answer, that of
     /// the slot in the request, and under the feature `axum` its `MatchedPath`.
@@ -89,6 +106,15 @@ impl TracingBuilder {
         choose: impl Fn(&Head<'_>) -> Option<Route> + Send + Sync + 'static,
     ) -> Self {
         self.route = Some(Box::new(choose));
+        self
+    }
+
+    /// The methods of gRPC that spans of OpenTelemetry are named by; a call of any other is `_OTHER`.
+    /// Default: those of calls that reached a service which knows them, as far as an answer tells: a
+    /// scanner could make up more, where an interceptor answers in place of the service.
+    #[cfg(feature = "tracing-opentelemetry")]
+    pub fn grpc(mut self, methods: crate::GrpcMethods) -> Self {
+        self.grpc = Some(methods);
         self
     }
 
@@ -111,6 +137,7 @@ impl TracingBuilder {
     /// When a setting cannot work, with its name and what to do.
     pub fn build(self) -> Result<Tracing, ConfigError> {
         self.baggage.check()?;
+        self.methods.check()?;
         let log = self.log.map(AccessLogBuilder::build).transpose()?;
         // The first read of the clock takes its time.
         let _ = Instant::now();
@@ -120,7 +147,10 @@ impl TracingBuilder {
             spans: self.spans,
             has_request_ids: self.has_request_ids,
             baggage: self.baggage,
+            methods: self.methods,
             route: self.route,
+            #[cfg(feature = "tracing-opentelemetry")]
+            grpc: self.grpc.as_ref().map(crate::labels::GrpcNames::new),
             log: log.map(Arc::new),
         })))
     }

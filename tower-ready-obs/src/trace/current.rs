@@ -60,7 +60,7 @@ impl Current {
     /// # }
     /// ```
     pub fn run<F: Future>(self, future: F) -> Run<F> {
-        Run { future, scope: Scope::new(self.into(), Some(Span::current())) }
+        Run { future: Some(future), scope: Scope::new(self.into(), Some(Span::current())) }
     }
 }
 
@@ -74,13 +74,22 @@ impl fmt::Debug for Current {
 }
 
 pin_project! {
-    /// A future with a current request, and the span that was current when it was made.
+    /// A future with a current request, and the span that was current when it was made. It is dropped
+    /// inside of both too.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Run<F> {
         #[pin]
-        future: F,
+        future: Option<F>,
         scope: Scope,
+    }
+
+    impl<F> PinnedDrop for Run<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _entered = this.scope.enter();
+            this.future.set(None);
+        }
     }
 }
 
@@ -88,8 +97,9 @@ impl<F: Future> Future for Run<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
+        let mut this = self.project();
         let _entered = this.scope.enter();
-        this.future.poll(cx)
+        // It is there until it is dropped.
+        this.future.as_mut().as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx))
     }
 }

@@ -6,15 +6,14 @@ use tower_ready_core::{
     End, Guard, Instant, LocalRejection, Protocol, Route, RouteSlot, grpc::Code,
 };
 
-use super::{
-    Outcome,
-    current::Current,
-    outcome::{Answered, code_in},
-};
+use super::{Outcome, current::Current, outcome::Answered};
+#[cfg(feature = "tracing-opentelemetry")]
+use crate::log::text::bounded_path;
 use crate::{
     grpc_web::WebStatus,
     labels,
     log::{AccessLog, Noted},
+    verdict,
 };
 
 /// Which side of an exchange this is.
@@ -32,8 +31,13 @@ pub(crate) struct Watched {
     pub(crate) current: Current,
     #[cfg(feature = "tracing-opentelemetry")]
     pub(crate) exported: Option<super::otel::Exported>,
+    /// Whether the method that is called was declared, where any was.
+    #[cfg(feature = "tracing-opentelemetry")]
+    pub(crate) grpc: Option<labels::GrpcMethod>,
     pub(crate) log: Option<Logged>,
     pub(crate) method: Method,
+    /// Whether the method is told by name: callers may write any.
+    pub(crate) is_known: bool,
     pub(crate) target: Option<PathAndQuery>,
     pub(crate) http_version: Version,
     pub(crate) protocol: Protocol,
@@ -80,8 +84,8 @@ impl Watched {
     fn head<B>(&mut self, response: &Response<B>) {
         self.head = Some(Instant::now().since(self.begun));
         self.status = Some(response.status());
-        if self.protocol.is_grpc() || self.web.is_some() {
-            self.code = code_in(response.headers());
+        if verdict::is_rpc(self.protocol) {
+            self.code = verdict::code_in(response.headers());
         }
         if response.headers().contains_key(CONTENT_ENCODING) {
             // What passes is compressed.
@@ -100,11 +104,9 @@ impl Watched {
         if self.route.is_none() {
             self.route = self.slot.as_ref().and_then(RouteSlot::get).cloned();
         }
-        if self.code.is_none() && matches!(end, End::Complete) {
-            self.code = self.web.as_ref().and_then(WebStatus::code);
-        }
-        let Self { protocol, status, code, .. } = *self;
-        let outcome = Outcome::of(self.side, Answered { protocol, status, code }, end);
+        let Self { side, protocol, status, code, .. } = *self;
+        let web = self.web.as_ref();
+        let outcome = Outcome::of(&Answered { side, protocol, status, code, web }, end);
         if let Some(Logged { log, noted }) = &self.log {
             log.write(&self, noted, &outcome, total);
         }
@@ -112,6 +114,11 @@ impl Watched {
         if let Some(exported) = &self.exported {
             exported.finish(&self, &outcome);
         }
+    }
+
+    /// The method, if it is one that is told by name.
+    pub(crate) fn known_method(&self) -> Option<&str> {
+        Some(self.method.as_str()).filter(|_| self.is_known)
     }
 
     /// The path, without the query.
@@ -137,22 +144,31 @@ impl Watched {
 
 #[cfg(feature = "tracing-opentelemetry")]
 impl Watched {
-    /// The method of gRPC that was called, `_OTHER` where there is none of that name: callers choose.
-    pub(super) fn rpc_method(&self, outcome: &Outcome) -> String {
-        let is_known = outcome.code != Some(Code::Unimplemented) || self.side == Side::Client;
-        match self.path().strip_prefix('/') {
-            Some(method) if is_known => crate::log::text::bounded_path(method).into_owned(),
-            _ => "_OTHER".to_owned(),
-        }
+    /// The method of gRPC that was called, if it is one: callers may write any.
+    pub(super) fn rpc_method(&self, outcome: &Outcome) -> Option<String> {
+        use labels::GrpcMethod::{Candidate, Known, Unknown};
+
+        let is_known = match self.grpc {
+            Some(Known { .. }) => true,
+            Some(Candidate) => outcome.code == Some(Code::Ok),
+            Some(Unknown) => false,
+            None if self.side == Side::Client => true,
+            // Somebody else may have answered, or nobody.
+            None => {
+                let is_answered = self.status.is_some() && self.rejection.is_none();
+                is_answered && outcome.code != Some(Code::Unimplemented)
+            }
+        };
+        self.path().strip_prefix('/').filter(|_| is_known).map(|it| bounded_path(it).into_owned())
     }
 
     /// The name of the span, from a set that callers cannot grow.
     pub(super) fn name(&self, outcome: &Outcome) -> String {
         if self.protocol.is_grpc() {
-            return self.rpc_method(outcome);
+            return self.rpc_method(outcome).unwrap_or_else(|| "_OTHER".to_owned());
         }
         // OpenTelemetry's conventions for HTTP: a method that nobody knows is `HTTP` in a name.
-        let method = crate::log::text::known_method(&self.method).unwrap_or("HTTP");
+        let method = self.known_method().unwrap_or("HTTP");
         match self.route() {
             Some(route) => format!("{method} {}", route.as_str()),
             None => method.to_owned(),

@@ -12,10 +12,7 @@ use super::{
     Outcome,
     exchange::{Side, Watched},
 };
-use crate::{
-    TraceContext,
-    log::text::{bounded_path, known_method},
-};
+use crate::{TraceContext, log::text::bounded_path};
 
 /// Where a span comes from.
 pub(super) struct Origin<'a> {
@@ -120,12 +117,17 @@ impl Exported {
         };
         if watched.protocol.is_grpc() {
             add("rpc.system.name", "grpc".into());
-            add("rpc.method", watched.rpc_method(outcome).into());
+            let method = watched.rpc_method(outcome);
+            if method.is_none() {
+                let original = watched.path().strip_prefix('/').unwrap_or_default();
+                add("rpc.method_original", bounded_path(original).into_owned().into());
+            }
+            add("rpc.method", method.unwrap_or_else(|| "_OTHER".to_owned()).into());
             if let Some(code) = outcome.code {
                 add("rpc.response.status_code", code.name().into());
             }
         } else {
-            let method = known_method(&watched.method);
+            let method = watched.known_method();
             add("http.request.method", method.unwrap_or("_OTHER").to_owned().into());
             if method.is_none() {
                 let original = bounded_path(watched.method.as_str()).into_owned();

@@ -226,7 +226,10 @@ impl Policy {
             current: ids.tell(),
             #[cfg(feature = "tracing-opentelemetry")]
             exported,
+            #[cfg(feature = "tracing-opentelemetry")]
+            grpc: self.grpc.as_ref().map(|names| names.find(request.uri().path())),
             log,
+            is_known: self.methods.knows(request.method()),
             method: request.method().clone(),
             target: request.uri().path_and_query().cloned(),
             http_version: request.version(),

@@ -5,7 +5,7 @@ use tower_ready_core::{Head, Route};
 use super::{
     Spans, TraceLayer, TracingBuilder, baggage::AllowedBaggage, edge::Trust, sampler::Sampler,
 };
-use crate::log::AccessLog;
+use crate::{labels::Methods, log::AccessLog};
 
 /// Who asked, and as part of which trace: ids, a span and a line in the log for each request.
 ///
@@ -27,7 +27,10 @@ pub(super) struct Policy {
     pub(super) spans: Spans,
     pub(super) has_request_ids: bool,
     pub(super) baggage: AllowedBaggage,
+    pub(super) methods: Methods,
     pub(super) route: Option<Choice>,
+    #[cfg(feature = "tracing-opentelemetry")]
+    pub(super) grpc: Option<crate::labels::GrpcNames>,
     pub(super) log: Option<Arc<AccessLog>>,
 }
 

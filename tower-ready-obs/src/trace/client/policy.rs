@@ -25,6 +25,8 @@ pub(super) struct Policy {
     pub(super) sampler: Sampler,
     pub(super) spans: Spans,
     pub(super) has_request_ids: bool,
+    #[cfg(feature = "tracing-opentelemetry")]
+    pub(super) methods: crate::labels::Methods,
     pub(super) condition: Option<Condition>,
 }
 
@@ -91,6 +93,8 @@ impl ClientTracingBuilder {
             sampler: Sampler::new(self.ratio, "sample")?,
             spans: self.spans,
             has_request_ids: self.has_request_ids,
+            #[cfg(feature = "tracing-opentelemetry")]
+            methods: crate::labels::Methods::default(),
             condition: self.condition,
         })))
     }

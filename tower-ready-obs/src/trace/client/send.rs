@@ -7,8 +7,6 @@ use tower_ready_core::{Head, RequestId};
 use tower_ready_core::{Instant, Protocol};
 
 use super::policy::Policy;
-#[cfg(feature = "tracing-opentelemetry")]
-use crate::trace::{exchange::Side, otel};
 use crate::{
     TraceContext, TraceState,
     trace::{
@@ -19,6 +17,11 @@ use crate::{
         receive::replace,
         scope::Scope,
     },
+};
+#[cfg(feature = "tracing-opentelemetry")]
+use crate::{
+    labels::Methods,
+    trace::{exchange::Side, otel},
 };
 
 impl Policy {
@@ -77,7 +80,7 @@ impl Policy {
             headers.insert(BAGGAGE, HeaderValue::clone(&baggage));
         }
         #[cfg(feature = "tracing-opentelemetry")]
-        let watched = watch(request, span.as_ref(), own, request_id);
+        let watched = watch(&self.methods, request, span.as_ref(), own, request_id);
         #[cfg(not(feature = "tracing-opentelemetry"))]
         let watched = None;
         *scope = Scope::of_span(span);
@@ -116,6 +119,7 @@ impl Policy {
 /// Follows the call, if it is exported.
 #[cfg(feature = "tracing-opentelemetry")]
 fn watch<Q>(
+    methods: &Methods,
     request: &Request<Q>,
     span: Option<&Span>,
     context: TraceContext,
@@ -126,7 +130,9 @@ fn watch<Q>(
         side: Side::Client,
         current: Current { context, request_id, baggage: None },
         exported: Some(exported),
+        grpc: None,
         log: None,
+        is_known: methods.knows(request.method()),
         method: request.method().clone(),
         target: request.uri().path_and_query().cloned(),
         http_version: request.version(),
