@@ -73,17 +73,15 @@ impl Breaker {
     /// When the circuit does not let the call through.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
-        let mut permit = self.admit()?;
         // Who holds it cannot be asked later how long the call has waited.
-        permit.waits();
-        Ok(permit)
+        self.pins.try_acquire(self.circuit, true)
     }
 
     /// The same for futures of ours, which tell by themselves when a call begins to wait: one that
     /// is over at once costs no look at the clock.
     #[inline]
     pub(crate) fn admit(&self) -> Result<Permit, Rejected> {
-        self.pins.try_acquire(self.circuit)
+        self.pins.try_acquire(self.circuit, false)
     }
 
     /// Guards a call of any kind: SQL, a queue, a mail. `Ok` is a success and `Err` a failure.
@@ -209,6 +207,7 @@ impl Breaker {
     }
 
     /// The refusal of a call whose service said by itself that it lets nothing through.
+    #[cold]
     pub(crate) fn refuse(&self) -> Rejected {
         let circuit = self.circuit();
         circuit.count_rejected();

@@ -64,8 +64,9 @@ impl Waiter {
     /// Nobody is to be woken any more.
     #[inline]
     pub(crate) fn leave(&mut self) {
-        if let Some(number) = self.number.take() {
+        if let Some(number) = self.number {
             self.breaker.circuit().stop_waiting(number);
+            self.number = None;
         }
     }
 }

@@ -29,24 +29,27 @@ impl Door {
         poll_inner: impl FnOnce(&mut Context<'_>) -> Poll<Result<(), E>>,
     ) -> Poll<Result<(), E>> {
         self.is_shut = !self.breaker().lets_pass();
-        let readied = if self.is_shut { Poll::Ready(Ok(())) } else { poll_inner(cx) };
-        match &readied {
-            Poll::Pending if self.opens_meanwhile(cx) => return Poll::Ready(Ok(())),
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(_)) => self.breaker().fail_unready(),
+        if !self.is_shut {
+            let polled = poll_inner(cx);
+            if polled.is_pending() {
+                return self.wait(cx);
+            }
+            if let Poll::Ready(Err(error)) = polled {
+                self.breaker().fail_unready();
+                return Poll::Ready(Err(error));
+            }
         }
         self.waiter.leave();
-        readied
+        Poll::Ready(Ok(()))
     }
 
     /// The inner service may never get ready: a circuit that opens has to wake who waits for it.
     #[cold]
-    fn opens_meanwhile(&mut self, cx: &Context<'_>) -> bool {
+    fn wait<E>(&mut self, cx: &Context<'_>) -> Poll<Result<(), E>> {
         // First on the list, then another look: else an opening between the two is missed.
         self.waiter.wait(cx);
         self.is_shut = !self.breaker().lets_pass();
-        self.is_shut
+        if self.is_shut { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     /// Asks for a call. One that was to be rejected is, even if the circuit could be tried by now:

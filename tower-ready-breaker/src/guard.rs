@@ -19,24 +19,24 @@ pub struct Watch {
     stream: Stream,
 }
 
-/// How far a body has come.
+/// How far a body has come: since when it goes on, in nanoseconds, or one of these. Small, since it
+/// moves along with each call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stream {
-    /// Most bodies are of one frame, and cost no look at the clock.
-    Begins,
-    /// There was one.
-    Begun,
-    /// It has gone on since.
-    Since(Instant),
+struct Stream(u64);
+
+impl Stream {
+    const BEGINS: Self = Self(0);
+    /// There was a frame. Most bodies have no more, and cost no look at the clock.
+    const BEGUN: Self = Self(1);
     /// It has gone on for so long that it was counted.
-    Counted,
+    const COUNTED: Self = Self(u64::MAX);
 }
 
 impl Watch {
     #[inline]
     pub(crate) fn new<Q>(request: &Request<Q>, permit: Permit) -> Self {
         let deadline = Deadline::of(request.extensions());
-        Self { permit, deadline, slow: false, pending: None, stream: Stream::Begins }
+        Self { permit, deadline, slow: false, pending: None, stream: Stream::BEGINS }
     }
 
     fn measure(&mut self, now: Instant) {
@@ -44,16 +44,17 @@ impl Watch {
     }
 
     /// A stream may last for hours: it is as good as its head until it breaks.
+    #[cold]
     fn watch_stream(&mut self) {
         let now = Instant::now();
-        self.stream = match self.stream {
-            Stream::Begun => Stream::Since(now),
-            Stream::Since(moment) if now.since(moment) >= self.permit.policy().stream_after => {
-                self.settle(Outcome::Success, None, now);
-                Stream::Counted
-            }
-            stream => stream,
-        };
+        if self.stream == Stream::BEGUN {
+            self.stream = Stream(now.as_nanos());
+        }
+        let goes_on = now.since(Instant::from_nanos(self.stream.0));
+        if goes_on >= self.permit.policy().stream_after {
+            self.stream = Stream::COUNTED;
+            self.settle(Outcome::Success, None, now);
+        }
     }
 
     fn settle(&mut self, outcome: Outcome, hint: Option<std::time::Duration>, now: Instant) {
@@ -112,11 +113,11 @@ impl Guard for Watch {
 
     #[inline]
     fn data(&mut self, _: &Bytes) {
-        match self.stream {
-            Stream::Begins => self.stream = Stream::Begun,
-            // Of a body that has to end in time its end alone can tell.
-            _ if self.permit.is_settled() || self.permit.policy().slow_to_end => {}
-            _ => self.watch_stream(),
+        if self.stream == Stream::BEGINS {
+            self.stream = Stream::BEGUN;
+        } else if !self.permit.is_settled() && !self.permit.policy().slow_to_end {
+            // Of a body that has to end in time its end alone could tell.
+            self.watch_stream();
         }
     }
 
@@ -126,7 +127,7 @@ impl Guard for Watch {
             let deadline = self.deadline.map(Deadline::moment);
             return self.permit.give_up(self.pending.is_none(), deadline);
         }
-        let was_counted = self.stream == Stream::Counted;
+        let was_counted = self.stream == Stream::COUNTED;
         if self.permit.is_settled() && !was_counted {
             return;
         }

@@ -98,9 +98,12 @@ impl Permit {
     }
 
     /// The head of the answer came in time.
+    #[inline]
     pub(crate) fn land(&mut self, now: Instant) {
-        let Self { pin, ticket, .. } = self;
-        pin.shared.circuit(self.circuit).land(ticket, now);
+        if self.ticket.flies {
+            self.ticket.flies = false;
+            self.circuit().land(self.ticket, now);
+        }
     }
 
     /// The head of the answer was good, and the rest is to come.

@@ -41,15 +41,20 @@ impl Pins {
         Self((0..pins.next_power_of_two()).map(pin).collect())
     }
 
-    #[inline]
-    pub(crate) fn try_acquire(&self, number: u32) -> Result<Permit, Rejected> {
+    /// Asks for a call, and notes when it begins to wait, if anybody may want to know.
+    // Inlined for certain, since what it returns would be moved otherwise, and `waits` is known.
+    #[inline(always)]
+    pub(crate) fn try_acquire(&self, number: u32, waits: bool) -> Result<Permit, Rejected> {
         let pin = self.mine();
         let policy = &pin.shared.policy;
         let circuit = pin.shared.circuit(number);
         // Who wants to know how long calls take has to know when they began.
         if policy.live.slow() == 0
-            && let Some(ticket) = circuit.pass()
+            && let Some(mut ticket) = circuit.pass()
         {
+            if waits && policy.live.abandon() != 0 {
+                ticket.began = Instant::now().as_nanos();
+            }
             return Ok(Permit::new(Arc::clone(pin), number, ticket));
         }
         Self::ask(pin, number, circuit)

@@ -160,7 +160,7 @@ fn who_sleeps_through_its_generation_leaves_the_slot_to_its_next_holder() {
         let other = {
             let it = Arc::clone(&it);
             thread::spawn(move || {
-                drop(admit(&it, LATER));
+                let _ = admit(&it, LATER);
             })
         };
         it.1.command(&it.0, Phase::HalfOpen, LATER);

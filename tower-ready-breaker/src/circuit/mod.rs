@@ -69,7 +69,7 @@ pub(crate) struct Ticket {
     generation: u32,
     slot: u8,
     /// Whether it is counted among those whose answer is out.
-    flies: bool,
+    pub(crate) flies: bool,
     /// When it began, in nanoseconds; zero if nobody asks.
     pub(crate) began: u64,
     lease: u64,

@@ -15,13 +15,15 @@ use crate::{
 impl Circuit {
     /// A call is over.
     #[inline]
-    pub(crate) fn settle(&self, policy: &Policy, mut ticket: Ticket, told: Told, now: Instant) {
+    pub(crate) fn settle(&self, policy: &Policy, ticket: Ticket, told: Told, now: Instant) {
         let word = self.word();
         if word.generation() != ticket.generation {
             self.tally.stale.fetch_add(1, Relaxed);
             return;
         }
-        self.land(&mut ticket, now);
+        if ticket.flies {
+            self.land(ticket, now);
+        }
         if ticket.slot != NO_SLOT {
             return self.settle_probe(policy, ticket, told, now);
         }
@@ -32,12 +34,8 @@ impl Circuit {
     }
 
     /// The answer to a call is there: it is none of those that hang.
-    #[inline]
-    pub(crate) fn land(&self, ticket: &mut Ticket, now: Instant) {
-        if std::mem::replace(&mut ticket.flies, false) {
-            let began = Instant::from_nanos(ticket.began);
-            self.window.end(ticket.generation, began, now);
-        }
+    pub(crate) fn land(&self, ticket: Ticket, now: Instant) {
+        self.window.end(ticket.generation, Instant::from_nanos(ticket.began), now);
     }
 
     #[inline]

@@ -35,6 +35,7 @@ impl Circuit {
     }
 
     /// Nobody waits under this number any more.
+    #[cold]
     pub(crate) fn stop_waiting(&self, number: u64) {
         let mut cold = lock(&self.cold);
         let gone = cold.waiting.0.as_mut().and_then(|list| list.wakers.remove(&number));

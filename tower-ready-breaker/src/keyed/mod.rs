@@ -141,11 +141,11 @@ impl KeyedBreaker {
         let table = &self.keys.table;
         let key = (self.keys.find)(head);
         let Some(key) = key.filter(|key| key.len() <= Self::MAX_KEY) else {
-            return self.pins.try_acquire(table.shared());
+            return self.pins.try_acquire(table.shared(), false);
         };
         let hash = table.hash(key);
         let circuit = self.circuit(key, hash);
-        let admitted = self.pins.try_acquire(circuit);
+        let admitted = self.pins.try_acquire(circuit, false);
         if table.belongs(circuit, hash) {
             return admitted;
         }
@@ -153,7 +153,7 @@ impl KeyedBreaker {
         if let Ok(permit) = admitted {
             permit.ignore();
         }
-        self.pins.try_acquire(table.shared())
+        self.pins.try_acquire(table.shared(), false)
     }
 
     #[inline]
