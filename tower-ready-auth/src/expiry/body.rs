@@ -29,6 +29,8 @@ struct Watch {
     is_grpc: bool,
     /// Made when the stream first waits, so that an answer that is all there costs nothing.
     ended: Option<Pin<Box<dyn Future<Output = Ended> + Send>>>,
+    /// Kept, since a future is not asked again once it has answered.
+    is_over: bool,
     has_begun: bool,
 }
 
@@ -43,6 +45,7 @@ impl<R> ExpiryBody<R> {
             principal,
             is_grpc: kind == Stream::Grpc,
             ended: None,
+            is_over: false,
             has_begun: false,
         });
         response.map(|inner| Self { inner: Some(inner), watch })
@@ -74,9 +77,13 @@ impl Stream {
 }
 
 impl Watch {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let ended = self.ended.get_or_insert_with(|| Box::pin(self.expiry.ended(&self.principal)));
-        ended.as_mut().poll(cx)
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.is_over {
+            let ended =
+                self.ended.get_or_insert_with(|| Box::pin(self.expiry.ended(&self.principal)));
+            self.is_over = ended.as_mut().poll(cx).is_ready();
+        }
+        self.is_over
     }
 }
 
@@ -94,7 +101,7 @@ impl<R: Body<Data = Bytes>> Body for ExpiryBody<R> {
         };
         // A stream that never waits is looked at before each frame but the first.
         if let Some(watch) = this.watch.as_mut().filter(|watch| watch.has_begun)
-            && let Poll::Ready(_) = watch.poll(cx)
+            && watch.is_over(cx)
         {
             let is_grpc = watch.is_grpc;
             this.inner.set(None);
@@ -104,9 +111,15 @@ impl<R: Body<Data = Bytes>> Body for ExpiryBody<R> {
         if let Some(watch) = this.watch.as_mut() {
             let had_begun = std::mem::replace(&mut watch.has_begun, true);
             // From now on the end wakes the task, too.
-            if frame.is_pending() && !had_begun && watch.poll(cx).is_ready() {
+            if frame.is_pending() && !had_begun && watch.is_over(cx) {
                 cx.waker().wake_by_ref();
             }
+        }
+        // What has ended by itself does not end a second time.
+        if let Poll::Ready(last) = &frame
+            && !matches!(last, Some(Ok(frame)) if frame.is_data())
+        {
+            *this.watch = None;
         }
         frame
     }

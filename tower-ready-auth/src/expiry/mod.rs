@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 pub use self::{
     body::ExpiryBody,
@@ -70,6 +70,10 @@ struct Inner {
     clock: Clock,
 }
 
+const SHORTEST: Duration = Duration::from_millis(1);
+
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Why credentials are good no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -108,9 +112,9 @@ impl Expiry {
         self.with(|it| it.revocation = Some(Arc::new(revocation)))
     }
 
-    /// How often that is asked. Default: each 10 s.
+    /// How often that is asked, once a day at least. Default: each 10 s.
     pub fn every(self, interval: Duration) -> Self {
-        self.with(|it| it.every = interval.max(Duration::from_millis(1)))
+        self.with(|it| it.every = interval.clamp(SHORTEST, LONGEST))
     }
 
     /// How long after their end credentials are still good, which should be as long as for the
@@ -162,10 +166,16 @@ impl Inner {
             if is_over || end.is_some_and(|end| self.clock.now() >= end) {
                 return Ended::Expired;
             }
-            if let Some(revocation) = &self.revocation
-                && let Ok(true) = revocation.is_revoked(principal).wait().await
-            {
-                return Ended::Revoked;
+            if let Some(revocation) = &self.revocation {
+                let asked = revocation.is_revoked(principal).wait();
+                // Who does not answer must not keep a stream open beyond its end.
+                let answer = match deadline {
+                    Some(deadline) => timeout_at(deadline, asked).await.ok(),
+                    None => Some(asked.await),
+                };
+                if let Some(Ok(true)) = answer {
+                    return Ended::Revoked;
+                }
             }
         }
     }

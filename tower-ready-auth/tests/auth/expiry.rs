@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -17,7 +17,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tower::{ServiceBuilder, ServiceExt, service_fn};
-use tower_ready_auth::{Auth, Ended, Expiry, ExpiryBody, Principal, RevocationList};
+use tower_ready_auth::{
+    Auth, Ended, Expiry, ExpiryBody, Lookup, Principal, Revocation, RevocationList, StoreError,
+};
 use tower_ready_core::AnswerBody;
 use tower_ready_testing::contract::bounds;
 
@@ -34,7 +36,12 @@ impl Body for Stream {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(cx).map(|text| Some(Ok(Frame::data(Bytes::from_static(text?.as_bytes())))))
+        self.0.poll_recv(cx).map(|text| {
+            Some(Ok(match text? {
+                "trailers" => Frame::trailers(HeaderMap::new()),
+                text => Frame::data(Bytes::from_static(text.as_bytes())),
+            }))
+        })
     }
 }
 
@@ -150,6 +157,55 @@ async fn a_websocket_is_told_as_well() {
     revoked.credential("2", after(300));
     assert_eq!(expiry.ended(&principal("2", 60)).await, Ended::Revoked);
     assert!(timeout(Duration::from_secs(50), expiry.ended(&principal("3", 60))).await.is_err());
+}
+
+/// A handler may take so long that nothing of its stream is left.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_over_before_it_begins_ends_at_once() {
+    let over = with(&[("exp", json!(now() - 10))]);
+    let expiry = Expiry::new().leeway(Duration::ZERO);
+    let (mut events, _events) = open(&expiry, "text/event-stream", &over).await;
+    assert!(next(&mut events).await.is_none());
+    assert!(next(&mut events).await.is_none());
+    let (mut call, _messages) = open(&expiry, "application/grpc", &over).await;
+    assert!(next(&mut call).await.unwrap().is_trailers());
+    assert!(next(&mut call).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_once() {
+    let (mut call, messages) = open(&Expiry::new(), "application/grpc", &with(&[])).await;
+    for text in ["message", "trailers"] {
+        messages.send(text).await.unwrap();
+        assert!(next(&mut call).await.is_some());
+    }
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    drop(messages);
+    assert!(next(&mut call).await.is_none());
+}
+
+/// Who does not answer whether a token is revoked does not make it live longer.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_keeps_no_stream_open() {
+    struct Hanging;
+
+    impl Revocation for Hanging {
+        fn is_revoked(&self, _: &Principal) -> Lookup<Result<bool, StoreError>> {
+            Lookup::later(std::future::pending())
+        }
+    }
+
+    let (start, expiry) = (Instant::now(), Expiry::new().revocation(Hanging));
+    let (mut answer, _events) = open(&expiry, "text/event-stream", &with(&[])).await;
+    assert!(next(&mut answer).await.is_none());
+    assert!((328..=331).contains(&start.elapsed().as_secs()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_may_be_as_long_as_one_likes() {
+    let expiry = Expiry::new().revocation(RevocationList::new()).every(Duration::MAX);
+    let (mut answer, _events) = open(&expiry, "text/event-stream", &with(&[])).await;
+    assert!(next(&mut answer).await.is_none());
 }
 
 #[test]
