@@ -6,6 +6,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+/// The most that clocks may be apart: for so long after its end a token may still be taken.
+pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
+
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Millis(pub(crate) i64);

@@ -17,12 +17,13 @@ use super::{
     verifier::{Inner, ReadClaims},
     verify::MAX_TOKEN,
 };
-use crate::{ConfigError, ConfigErrorKind, time::Clock};
+use crate::{
+    ConfigError, ConfigErrorKind,
+    time::{Clock, MAX_LEEWAY},
+};
 
 /// How long a token is taken for checked, however long it lives.
 const LONGEST: Duration = Duration::from_secs(5 * 60);
-
-const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
 
 /// Sets up a [`JwtVerifier`]. It needs keys, an issuer and an audience; the rest has defaults.
 #[must_use = "a builder does nothing until `build`"]

@@ -31,7 +31,7 @@ use crate::StoreError;
 /// # }
 /// ```
 ///
-/// What it keeps, under a prefix: `credential:ID`, which ends by itself when the token does;
+/// What it keeps, under a prefix: `credential:ID`, which ends by itself soon after the token does;
 /// `subject:NAME`, with the milliseconds up to which its tokens are revoked; `key:ID`; and
 /// `proof:DIGEST`, for as long as the proof is good. For `rediss`, turn on a feature of the crate
 /// `redis` for TLS.

@@ -1,11 +1,14 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{Inner, RedisStore};
-use crate::{Lookup, Principal, Revocation, StoreError, time::Millis};
+use crate::{
+    Lookup, Principal, Revocation, StoreError,
+    time::{MAX_LEEWAY, Millis},
+};
 
 impl RedisStore {
     /// Revokes a token by its `jti`, or an API key by its id, until the time at which it ends by
-    /// itself.
+    /// itself, and for as long after it as a verifier may still take it.
     ///
     /// # Errors
     ///
@@ -13,7 +16,7 @@ impl RedisStore {
     pub async fn credential(&self, id: &str, ends: SystemTime) -> Result<(), StoreError> {
         let mut command = redis::cmd("SET");
         command.arg(self.0.key("credential", id)).arg("1");
-        command.arg("PXAT").arg(Millis::of(ends).0.max(1));
+        command.arg("PXAT").arg(Millis::of(ends).plus(MAX_LEEWAY).0);
         self.0.ask(command).await
     }
 

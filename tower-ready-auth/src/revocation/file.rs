@@ -8,6 +8,8 @@ use crate::{ConfigError, Lookup, Principal, StoreError, watch::Watch};
 /// Revoked credentials in a file, one a line: the `jti` or `sub` of a token, the id of the key that
 /// signed it, or the id of an API key. It is noticed within ten seconds when it changes; one that
 /// is gone changes nothing. Empty lines, and those that begin with `#`, say nothing.
+///
+/// Write another file and rename it: one that is half written revokes half of what it should.
 #[derive(Clone)]
 pub struct RevocationFile {
     lines: Arc<ArcSwap<HashSet<Box<str>>>>,

@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::Revocation;
-use crate::{Lookup, Principal, StoreError, time::Millis};
+use crate::{
+    Lookup, Principal, StoreError,
+    time::{MAX_LEEWAY, Millis},
+};
 
 /// Revoked credentials in memory. A cheap handle: clones are one list.
 ///
@@ -49,7 +52,7 @@ impl RevocationList {
     }
 
     /// Revokes a token by its `jti`, or an API key by its id, until the time at which it ends by
-    /// itself.
+    /// itself, and for as long after it as a verifier may still take it.
     pub fn credential(&self, id: &str, ends: SystemTime) {
         self.change(|entries| entries.credentials.insert(id.into(), Millis::of(ends)));
     }
@@ -95,10 +98,10 @@ impl RevocationList {
         let now = Millis::of(SystemTime::now());
         let mut entries = self.0.entries.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         change(&mut entries);
-        // What has ended by itself need not be revoked. A sweep is as long as the list, so it is left
-        // to when the list has doubled.
+        // What has ended by itself, for all clocks, need not be revoked. A sweep is as long as the
+        // list, so it is left to when the list has doubled.
         if entries.len() > entries.swept.max(64) * 2 {
-            entries.credentials.retain(|_, ends| *ends > now);
+            entries.credentials.retain(|_, ends| ends.plus(MAX_LEEWAY) > now);
             entries.swept = entries.len();
         }
         self.0.len.store(entries.len(), Ordering::Release);
@@ -148,7 +151,7 @@ mod tests {
     #[test]
     fn what_has_ended_by_itself_is_forgotten() {
         let revoked = RevocationList::new();
-        let ended = SystemTime::now() - Duration::from_secs(1);
+        let ended = SystemTime::now() - MAX_LEEWAY - Duration::from_secs(1);
         for n in 0..10_000 {
             revoked.credential(&format!("ended-{n}"), ended);
         }
@@ -160,5 +163,16 @@ mod tests {
         let entries = revoked.0.entries.read().unwrap();
         let kept = (0..1_000).filter(|n| entries.credentials.contains_key(&*format!("good-{n}")));
         assert_eq!(kept.count(), 1_000);
+    }
+
+    /// A verifier takes a token for its leeway after the end.
+    #[test]
+    fn what_is_revoked_stays_so_within_the_leeway() {
+        let revoked = RevocationList::new();
+        revoked.credential("a", SystemTime::now() - MAX_LEEWAY / 2);
+        for n in 0..1_000 {
+            revoked.credential(&format!("other-{n}"), SystemTime::now());
+        }
+        assert!(revoked.0.entries.read().unwrap().credentials.contains_key("a"));
     }
 }

@@ -57,8 +57,13 @@ async fn what_one_instance_revokes_is_revoked_in_all() {
     assert_eq!(status(auth(&other), &old).await, 401);
     one.restore("alice").await.unwrap();
     assert_eq!(status(auth(&other), &old).await, 200);
+    // A token is taken for some time after its end, and so long it is revoked.
+    let over = HMAC.token(&with(&[("jti", json!("6")), ("exp", json!(now() - 10))]));
+    assert_eq!(status(auth(&other), &over).await, 200);
+    one.credential("6", after(0) - Duration::from_secs(10)).await.unwrap();
+    assert_eq!(status(auth(&other), &over).await, 401);
     // What ended by itself need not be kept.
-    one.credential("5", after(0) - Duration::from_secs(1)).await.unwrap();
+    one.credential("5", after(0) - Duration::from_secs(301)).await.unwrap();
     assert_eq!(redis.cli(&["EXISTS", "tower-ready-auth:credential:5"]), "0");
     assert_ne!(redis.cli(&["PTTL", "tower-ready-auth:credential:1"]), "-1");
 }
