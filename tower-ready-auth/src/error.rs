@@ -45,6 +45,8 @@ pub enum ConfigErrorKind {
     PlainKeyUrl,
     /// A key URL that names a private address.
     PrivateKeyUrl,
+    /// A key URL that would be asked without a pause, or given no time.
+    KeyUrlTime,
     /// The roots of trust of the system cannot be read.
     Roots,
     /// Certificates to trust that are none.
@@ -69,6 +71,8 @@ pub enum ConfigErrorKind {
     DuplicateIssuer,
     /// A prefix of API keys that cannot be one.
     KeyPrefix,
+    /// A header of its own for API keys that is `Authorization`.
+    KeyHeader,
     /// A pepper of fewer than 32 bytes.
     ShortPepper,
     /// A range of addresses that is none.
@@ -168,6 +172,10 @@ impl ConfigErrorKind {
                 "jwks url: this is a private address: use a public one, or say \
                  allow_private_addresses()"
             }
+            Self::KeyUrlTime => {
+                "jwks url: refresh is a second at least, and timeout above zero: use minutes for the \
+                 one and seconds for the other, or leave them out"
+            }
             Self::Roots => {
                 "jwks url: the system has no certificates to trust: install its package of them, \
                  often named ca-certificates"
@@ -205,6 +213,10 @@ impl ConfigErrorKind {
             }
             Self::KeyPrefix => {
                 "prefix and environment are 1 to 32 of a-z and 0-9 each: choose others"
+            }
+            Self::KeyHeader => {
+                "key_header: keys come in Authorization as well, and twice is too often: name \
+                 another header, or leave it out"
             }
             Self::ShortPepper => "pepper: fewer than 32 bytes can be guessed: use 32 random ones",
             Self::AddressRange => {

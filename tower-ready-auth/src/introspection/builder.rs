@@ -15,7 +15,7 @@ use crate::{
         cache::{Cache, Unknown},
         claims::Rules,
     },
-    outbound::{Outbound, Reach},
+    outbound::{Outbound, Reach, shown},
     time::Clock,
 };
 
@@ -154,6 +154,8 @@ impl IntrospectionBuilder {
 
 impl fmt::Debug for IntrospectionBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IntrospectionBuilder").field("at", &self.url).finish_non_exhaustive()
+        f.debug_struct("IntrospectionBuilder")
+            .field("at", &shown(&self.url))
+            .finish_non_exhaustive()
     }
 }

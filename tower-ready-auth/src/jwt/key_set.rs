@@ -170,10 +170,9 @@ impl KeySet {
         self.0.all_secret
     }
 
-    /// Whether a key may be meant by this id, for whatever algorithm.
+    /// Whether a key has this id, for whatever algorithm. Without an id, each may be meant.
     pub(crate) fn knows(&self, id: Option<&str>) -> bool {
-        let fits = |key: &Key| id.is_none() || key.key_id().is_none() || key.key_id() == id;
-        self.keys().any(fits)
+        id.is_none() || self.keys().any(|key| key.key_id() == id)
     }
 
     /// Whether the very same keys are in both.

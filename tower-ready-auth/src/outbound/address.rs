@@ -43,15 +43,13 @@ fn is_private_v6(v6: Ipv6Addr) -> bool {
         // An IPv4 address behind a translator (RFC 6052).
         return is_private_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
     }
-    v6.is_loopback()
-        || v6.is_unspecified()
-        || v6.is_multicast()
-        || v6.is_unique_local()
-        || v6.is_unicast_link_local()
-        || segments[0] & 0xffc0 == 0xfec0 // site-local, RFC 3879
+    // All that is given to hosts on the net is 2000::/3 (RFC 4291 §2.4); the rest is local, reserved
+    // or multicast, or hides an IPv4 address.
+    segments[0] & 0xe000 != 0x2000
+        || segments[0] == 0x2001 && segments[1] < 0x200 // Teredo and other purposes, RFC 2928
         || segments[..2] == [0x2001, 0xdb8]
-        || segments[..6] == [0; 6] // IPv4-compatible, RFC 4291
         || segments[0] == 0x2002 // 6to4, which hides an IPv4 address
+        || segments[0] == 0x3fff && segments[1] < 0x1000 // documentation, RFC 9637
 }
 
 /// Looks names up, and forgets the addresses that may not be called. The connection goes to what it
@@ -113,10 +111,22 @@ mod tests {
             "64:ff9b::a9fe:a9fe",
             "::7f00:1",
             "2002:7f00:1::",
+            "64:ff9b:1::a9fe:a9fe",
+            "::ffff:0:a9fe:a9fe",
+            "2001:0:a9fe:a9fe::",
+            "3fff::1",
+            "100::1",
+            "5f00::1",
         ] {
             assert!(is_private(text.parse().unwrap()), "{text}");
         }
-        for text in ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "64:ff9b::808:808"] {
+        for text in [
+            "93.184.216.34",
+            "8.8.8.8",
+            "2606:2800:220:1::1",
+            "2001:4860::8888",
+            "64:ff9b::808:808",
+        ] {
             assert!(!is_private(text.parse().unwrap()), "{text}");
         }
     }

@@ -50,14 +50,17 @@ impl Default for Reach {
 impl Reach {
     /// A URL that may be called, as far as it can be told from its text.
     pub(crate) fn check_url(&self, url: &str) -> Result<Uri, ConfigError> {
-        let error = |kind| ConfigError::new(kind).about(url);
+        // What has a password in it, or may have one, is not shown.
+        let error = |kind| {
+            let error = ConfigError::new(kind);
+            if url.contains('@') { error } else { error.about(url) }
+        };
         let uri: Uri = url.parse().map_err(|_| error(ConfigErrorKind::KeyUrl))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(error(ConfigErrorKind::KeyUrl));
         };
         if authority.as_str().contains('@') || url.contains('#') {
-            // Not shown, since there may be a password in it.
-            return Err(ConfigError::new(ConfigErrorKind::KeyUrl));
+            return Err(error(ConfigErrorKind::KeyUrl));
         }
         match scheme {
             "https" => {}
@@ -94,6 +97,11 @@ impl Outbound {
         let body = Limited::new(body, self.max_len).collect().await;
         Ok(body.map_err(|error| error.to_string())?.to_bytes())
     }
+}
+
+/// A URL as a `Debug` may show it before it was checked.
+pub(crate) fn shown(url: &str) -> &str {
+    if url.contains('@') { "[redacted]" } else { url }
 }
 
 /// An error of the client says what it tried; its sources say what went wrong.
@@ -135,8 +143,16 @@ mod tests {
         ] {
             assert_eq!(kind(url), Err(expected), "{url}");
         }
-        let error = Reach::default().check_url("https://me:secret@issuer.example/keys");
-        assert!(!error.unwrap_err().to_string().contains("secret"));
+        for url in [
+            "https://me:secret@issuer.example/keys",
+            "https://me:secret word@issuer.example/keys",
+            "ftp://me:secret@issuer.example/keys",
+            "me:secret@issuer.example/keys",
+        ] {
+            let error = Reach::default().check_url(url).unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+            assert!(!shown(url).contains("secret"));
+        }
         let lax = Reach { http: true, private: true, ..Reach::default() };
         assert!(lax.check_url("http://127.0.0.1:1/keys").is_ok());
     }

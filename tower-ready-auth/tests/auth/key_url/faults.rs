@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
-use tower_ready_auth::KeyUrl;
+use tower_ready_auth::{ConfigErrorKind, KeyUrl};
 use tower_ready_core::Instant;
 
 use super::{Answer, Keys, set_of, status, token, verifier};
@@ -121,6 +121,57 @@ async fn a_set_that_nobody_vouches_for_is_forgotten() {
     }
     keys.refresh().await;
     assert_eq!(status(&verifier, &token(&EC, "a")).await, 503);
+}
+
+/// An answer that is of no use counts as one: a flood does not make more of them.
+#[tokio::test]
+async fn an_empty_set_ends_no_cooldown() {
+    let server = Keys::serve(set_of(&[(&EC, "a")])).await;
+    let keys = server.builder().cooldown(Duration::from_secs(3_600)).build().unwrap();
+    keys.ready().await;
+    let (verifier, start) = (verifier(&keys), Instant::now());
+    server.set(Answer::Json(r#"{"keys":[]}"#.to_owned()));
+    for n in 0..200 {
+        assert_eq!(status(&verifier, &token(&RSA, &format!("id-{n}"))).await, 401);
+    }
+    assert_eq!(status(&verifier, &token(&EC, "a")).await, 200);
+    // Those that the task makes by itself after a failure: at most two in a second.
+    let by_itself = 2 * (Instant::now().since(start).as_secs() as usize + 1);
+    assert!(server.hits() <= 2 + by_itself, "{} fetches", server.hits());
+}
+
+#[tokio::test]
+async fn times_may_be_for_ever_but_not_nothing() {
+    let server = Keys::serve(set_of(&[(&EC, "old")])).await;
+    let (ever, nothing) = (Duration::MAX, Duration::ZERO);
+    for builder in [server.builder().refresh(nothing), server.builder().timeout(nothing)] {
+        assert_eq!(builder.build().unwrap_err().kind(), ConfigErrorKind::KeyUrlTime);
+    }
+    let builder = server.builder().refresh(ever).max_stale(ever).grace(ever).timeout(ever);
+    let keys = builder.build().unwrap();
+    keys.refresh().await;
+    let verifier = verifier(&keys);
+    server.set(set_of(&[(&RSA, "new")]));
+    assert_eq!(status(&verifier, &token(&RSA, "new")).await, 200);
+    assert_eq!(status(&verifier, &token(&EC, "old")).await, 200);
+}
+
+/// Nobody waits for what will never come.
+#[test]
+fn when_the_runtime_is_gone_so_is_all_hope() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let gone = runtime();
+    let keys = gone.block_on(async { Keys::serve(Answer::Never).await.builder().build().unwrap() });
+    drop(gone);
+    runtime().block_on(async {
+        let verifier = verifier(&keys);
+        let all = async {
+            keys.ready().await;
+            keys.refresh().await;
+            status(&verifier, &token(&EC, "a")).await
+        };
+        assert_eq!(tokio::time::timeout(Duration::from_secs(60), all).await, Ok(503));
+    });
 }
 
 /// Headers that come at once, and a body that never ends.

@@ -66,6 +66,10 @@ async fn addresses_and_schemes_are_refused_unless_allowed() {
     assert_eq!(kind(url("http://issuer.example/keys")), ConfigErrorKind::PlainKeyUrl);
     assert_eq!(kind(url("https://10.0.0.1/keys")), ConfigErrorKind::PrivateKeyUrl);
     assert_eq!(kind(KeyUrl::discover("ftp://issuer.example")), ConfigErrorKind::KeyUrl);
+    // Nor is a password shown that has no place there.
+    let with_password = "https://me:pass K-4711@issuer.example";
+    assert!(!format!("{:?}", url(with_password)).contains("K-4711"));
+    assert!(!url(with_password).build().unwrap_err().to_string().contains("K-4711"));
 
     // A name is judged by the addresses that it leads to.
     let server = Keys::serve(set_of(&[(&EC, "a")])).await;

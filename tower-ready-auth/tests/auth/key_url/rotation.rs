@@ -1,8 +1,9 @@
 //! Keys that come and go.
 
-use std::time::Duration;
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use serde_json::json;
+use tokio::sync::Notify;
 use tower_ready_auth::KeyError;
 
 use super::{Answer, Keys, set_of, status, token, verifier};
@@ -32,6 +33,57 @@ async fn a_key_that_was_replaced_under_its_id_is_found_too() {
     server.set(set_of(&[(&new, "a"), (&RSA, "b")]));
     assert_eq!(status(&verifier, &token(&new, "a")).await, 200);
     assert_eq!(status(&verifier, &token(&EC, "a")).await, 401);
+}
+
+/// What is under way may bring what was there before: neither the first nor the second may go by it.
+#[tokio::test]
+async fn everybody_with_a_new_key_waits_for_the_fetch_that_knows_it() {
+    let server = Keys::serve(set_of(&[(&EC, "old")])).await;
+    let keys = server.builder().build().unwrap();
+    keys.ready().await;
+    let (verifier, new, go) = (verifier(&keys), Signer::ec("P-256"), Arc::new(Notify::new()));
+    server.set(Answer::Held(Arc::clone(&go), jwks(&[EC.jwk(Some("old"))])));
+    let refreshed = keys.clone();
+    let refresh = tokio::spawn(async move { refreshed.refresh().await });
+    while server.hits() < 2 {
+        tokio::task::yield_now().await;
+    }
+    server.set(set_of(&[(&EC, "old"), (&new, "new")]));
+    let token = token(&new, "new");
+    let mut first = pin!(status(&verifier, &token));
+    let mut second = pin!(status(&verifier, &token));
+    for waiting in [&mut first, &mut second] {
+        tokio::select! {
+            biased;
+            status = waiting => panic!("{status} before there was an answer"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    go.notify_one();
+    assert_eq!(tokio::join!(first, second), (200, 200));
+    refresh.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_key_is_fetched_also_where_an_old_one_has_no_id() {
+    let server = Keys::serve(Answer::Json(jwks(&[RSA.jwk(None)]))).await;
+    let keys = server.builder().build().unwrap();
+    keys.ready().await;
+    let verifier = verifier(&keys);
+    server.set(Answer::Json(jwks(&[RSA.jwk(None), EC.jwk(Some("new"))])));
+    assert_eq!(status(&verifier, &token(&EC, "new")).await, 200);
+}
+
+#[tokio::test]
+async fn of_two_published_keys_with_one_id_the_first_counts() {
+    let second = Signer::ec("P-256");
+    let server = Keys::serve(set_of(&[(&EC, "a"), (&second, "a")])).await;
+    let keys = server.builder().build().unwrap();
+    keys.ready().await;
+    let verifier = verifier(&keys);
+    assert_eq!(status(&verifier, &token(&EC, "a")).await, 200);
+    assert_eq!(status(&verifier, &token(&second, "a")).await, 401);
+    assert_eq!(keys.keys().unwrap().skipped()[0].error(), KeyError::DuplicateId);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tower_ready_auth::{KeyUrl, KeyUrlBuilder};
 
 /// A server of keys that does what it is told.
@@ -32,6 +32,8 @@ pub(super) enum Answer {
     With(StatusCode, &'static str, String, String),
     /// At this path alone.
     Only(&'static str, String),
+    /// As it is now, but not before it is let go.
+    Held(Arc<Notify>, String),
     Never,
 }
 
@@ -85,6 +87,10 @@ impl Keys {
             }
             Answer::Only(only, json) if path == only => *response.body_mut() = Full::from(json),
             Answer::Only(..) => *response.status_mut() = StatusCode::NOT_FOUND,
+            Answer::Held(go, json) => {
+                go.notified().await;
+                *response.body_mut() = Full::from(json);
+            }
             Answer::Never => std::future::pending().await,
         }
         Ok(response)

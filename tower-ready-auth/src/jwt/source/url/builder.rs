@@ -1,12 +1,14 @@
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use http::Uri;
 
 use super::{Config, KeyUrl, Origin};
-use crate::{ConfigError, ConfigErrorKind, outbound::Reach};
+use crate::{
+    ConfigError, ConfigErrorKind,
+    outbound::{Reach, shown},
+};
 
 /// Sets up a [`KeyUrl`]. Everything has a default.
-#[derive(Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct KeyUrlBuilder {
     url: String,
@@ -43,7 +45,7 @@ impl KeyUrlBuilder {
 
     /// How long a set is good that does not say so itself. Default: 10 min. It is fetched again when
     /// four fifths of that have passed, give or take a tenth. What `max-age` says counts between a
-    /// minute and a day.
+    /// minute and a day, this from a second on.
     pub fn refresh(mut self, every: Duration) -> Self {
         self.refresh = every;
         self
@@ -119,9 +121,12 @@ impl KeyUrlBuilder {
     ///
     /// # Errors
     ///
-    /// When the URL is none that keys may come from, when the system has no roots of trust, or
-    /// outside of a tokio runtime.
+    /// When the URL is none that keys may come from, when a time makes no sense, when the system has
+    /// no roots of trust, or outside of a tokio runtime.
     pub fn build(self) -> Result<KeyUrl, ConfigError> {
+        if self.refresh < SHORTEST || self.reach.timeout.is_zero() {
+            return Err(ConfigError::new(ConfigErrorKind::KeyUrlTime));
+        }
         let check = |url: &str| self.reach.check_url(url);
         let uri = check(&self.url)?;
         if tokio::runtime::Handle::try_current().is_err() {
@@ -145,6 +150,15 @@ impl KeyUrlBuilder {
             grace: self.grace,
             bearer: self.bearer,
         })
+    }
+}
+
+/// More often than that would be an attack on the issuer.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+impl fmt::Debug for KeyUrlBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyUrlBuilder").field("at", &shown(&self.url)).finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     future::Future,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -71,11 +71,17 @@ struct Shared {
     wanted: Notify,
     /// How many attempts have begun.
     begun: AtomicU64,
-    /// How many of them have ended.
-    attempts: watch::Sender<u64>,
+    /// How many of them have ended. The task has the other end, so that nobody waits for one that
+    /// is gone.
+    attempts: watch::Receiver<u64>,
     in_flight: AtomicBool,
-    /// When a request last made the task look, in nanoseconds; zero for never.
-    asked: AtomicU64,
+    asked: Mutex<Option<Asked>>,
+}
+
+/// When a request last made the task look, and which attempt that is.
+struct Asked {
+    at: Instant,
+    attempt: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -115,23 +121,24 @@ impl KeyUrl {
 
     fn start(config: Config) -> Result<Self, ConfigError> {
         let client = Client::new(&config)?;
+        let (ended, attempts) = watch::channel(0);
         let shared = Arc::new(Shared {
             config,
             client,
             current: Arc::new(Current::default()),
             wanted: Notify::new(),
             begun: AtomicU64::new(0),
-            attempts: watch::Sender::new(0),
+            attempts,
             in_flight: AtomicBool::new(true),
-            asked: AtomicU64::new(0),
+            asked: Mutex::new(None),
         });
-        let task = tokio::spawn(refresh::run(Arc::clone(&shared)));
+        let task = tokio::spawn(refresh::run(Arc::clone(&shared), ended));
         Ok(Self(Arc::new(Handle { shared, task })))
     }
 
     /// Waits until there are keys.
     pub async fn ready(&self) {
-        let mut attempts = self.0.shared.attempts.subscribe();
+        let mut attempts = self.0.shared.attempts.clone();
         while !self.is_ready() {
             if attempts.changed().await.is_err() {
                 return;
@@ -155,7 +162,7 @@ impl KeyUrl {
     /// Looks now, and waits until that is done.
     pub async fn refresh(&self) {
         let shared = &self.0.shared;
-        let mut attempts = shared.attempts.subscribe();
+        let mut attempts = shared.attempts.clone();
         // One that is under way may have its answer already, and says nothing of now.
         let next = shared.begun.load(Ordering::Acquire) + 1;
         shared.wanted.notify_one();
@@ -173,18 +180,15 @@ impl KeyUrl {
         generation: Option<u64>,
     ) -> Option<impl Future<Output = ()> + Send + 'static> {
         let shared = &self.0.shared;
-        let mut attempts = shared.attempts.subscribe();
+        let mut attempts = shared.attempts.clone();
         let now = shared.current.load().as_ref().map(|it| it.generation);
         let is_under_way = shared.in_flight.load(Ordering::Acquire);
-        let (begun, ended) = (shared.begun.load(Ordering::Acquire), *attempts.borrow_and_update());
-        // One that is under way may have an answer from before the key was there, so whoever may
-        // ask waits for the next. Without any keys, each is as good as the other.
+        let ended = *attempts.borrow_and_update();
         let next = match () {
             () if now != generation => ended,
+            // Without any keys, each attempt is as good as the other.
             () if is_under_way && now.is_none() => ended + 1,
-            () if shared.may_ask() => begun + 1,
-            () if is_under_way => ended + 1,
-            () => return None,
+            () => shared.due(ended)?,
         };
         let current = Arc::clone(&shared.current);
         Some(async move {
@@ -196,22 +200,27 @@ impl KeyUrl {
 }
 
 impl Shared {
-    /// Whether nobody has asked for some time; if so, the task looks.
-    fn may_ask(&self) -> bool {
+    /// The attempt that may find a new key: of the task's own accord or because somebody has asked
+    /// for it, now or not long ago.
+    fn due(&self, ended: u64) -> Option<u64> {
         let now = Instant::now();
-        let asked = self.asked.load(Ordering::Relaxed);
-        let is_over = now >= Instant::from_nanos(asked) + self.config.cooldown;
-        if asked != 0 && !is_over {
-            return false;
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = &*asked
+            && now < last.at + self.config.cooldown
+        {
+            let is_under_way = self.in_flight.load(Ordering::Acquire);
+            return if last.attempt > ended {
+                Some(last.attempt)
+            } else {
+                is_under_way.then_some(ended + 1)
+            };
         }
-        let order = Ordering::AcqRel;
-        let first = self.asked.compare_exchange(asked, now.as_nanos(), order, Ordering::Relaxed);
-        if first.is_ok() {
-            self.in_flight.store(true, Ordering::Release);
-            self.wanted.notify_one();
-        }
-        // Whoever else was first has made it look, too.
-        true
+        // One that is under way may have an answer from before the key was there.
+        let attempt = self.begun.load(Ordering::Acquire) + 1;
+        *asked = Some(Asked { at: now, attempt });
+        self.in_flight.store(true, Ordering::Release);
+        self.wanted.notify_one();
+        Some(attempt)
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
 };
 
 use http::{HeaderValue, Uri};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tower_ready_core::Instant;
 
 use super::{
@@ -29,14 +32,14 @@ struct Memory {
     retired: Retired,
 }
 
-pub(super) async fn run(shared: Arc<Shared>) {
+pub(super) async fn run(shared: Arc<Shared>, ended: watch::Sender<u64>) {
     let mut memory = Memory::default();
     loop {
         shared.in_flight.store(true, Ordering::Release);
         shared.begun.fetch_add(1, Ordering::AcqRel);
         let delay = attempt(&shared, &mut memory).await;
         shared.in_flight.store(false, Ordering::Release);
-        shared.attempts.send_modify(|attempts| *attempts += 1);
+        ended.send_modify(|ended| *ended += 1);
 
         let delay = jittered(delay);
         let retired = memory.retired.stays(Instant::now());
@@ -100,7 +103,7 @@ fn good(shared: &Shared, memory: &mut Memory, fetched: Fetched) -> Duration {
     set(shared, memory);
     let named = fetched.max_age.map(|age| age.clamp(MINUTE, DAY));
     // Ahead of its end, so that a failure or two do not matter.
-    named.unwrap_or(shared.config.refresh) * 4 / 5
+    named.unwrap_or(shared.config.refresh) / 5 * 4
 }
 
 fn bad(shared: &Shared, memory: &mut Memory, failure: &Failure) -> Duration {
@@ -147,5 +150,6 @@ fn forget(shared: &Shared, memory: &mut Memory) {
 /// Give or take a tenth, so that instances do not all come at once.
 fn jittered(delay: Duration) -> Duration {
     let random = RandomState::new().hash_one(0) % 200;
-    delay * (900 + random as u32) / 1_000
+    // Divided first, since it may be for ever.
+    delay / 1_000 * (900 + random as u32)
 }
