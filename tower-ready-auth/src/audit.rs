@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use tower_ready_core::{Head, RequestId};
 
-use crate::{Auth, Event, EventKind, Principal, Reason, TokenError};
+use crate::{Auth, Event, EventKind, Reason, TokenError, each_use::Good};
 
 /// Whether anybody listens to the audit log at a level, which costs less to ask than to tell.
 macro_rules! is_logged {
@@ -21,9 +21,9 @@ macro_rules! is_logged {
 impl Auth {
     /// Tells that somebody was let in.
     #[inline]
-    pub(crate) fn tell_admitted(&self, head: &Head<'_>, principal: &Principal) {
-        if self.0.observer.is_some() || is_logged!(DEBUG) {
-            self.admitted(head, principal);
+    pub(crate) fn tell_admitted(&self, head: &Head<'_>, good: &Good) {
+        if self.0.observer.is_some() || is_logged!(DEBUG) || good.unchecked && is_logged!(WARN) {
+            self.admitted(head, good);
         }
     }
 
@@ -42,10 +42,11 @@ impl Auth {
     }
 
     #[cold]
-    fn admitted(&self, head: &Head<'_>, principal: &Principal) {
+    fn admitted(&self, head: &Head<'_>, good: &Good) {
         let id = RequestId::of(head.headers());
         let mut event = Event::new(EventKind::Admitted, head, id.as_ref());
-        event.principal = Some(principal);
+        event.reason = good.unchecked.then_some(Reason::StoreUnavailable);
+        event.principal = Some(&good.principal);
         self.tell(event, self.0.source(head));
     }
 

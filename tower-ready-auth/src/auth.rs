@@ -9,6 +9,7 @@ use crate::{
     Principal, Reason, Revocation, TokenError,
     binding::{DPOP_NONCE, Shown},
     credentials::Credentials,
+    each_use::Good,
     forward::Forward,
     jwt::claimed_issuer,
     rejection::{self, Challenge, Demand},
@@ -52,7 +53,7 @@ pub(crate) type Certificate = Box<dyn Fn(&Head<'_>) -> Option<ClientCertificate>
 pub(crate) enum Step {
     Pass(Option<Principal>),
     Refuse(Problem),
-    Later(Lookup<Result<Principal, TokenError>>),
+    Later(Lookup<Result<Good, TokenError>>),
 }
 
 impl Auth {
@@ -97,13 +98,13 @@ impl Auth {
     pub(crate) fn conclude(
         &self,
         head: &Head<'_>,
-        result: Result<Principal, TokenError>,
+        result: Result<Good, TokenError>,
     ) -> Result<Principal, Problem> {
         match result {
-            Ok(principal) => {
+            Ok(good) => {
                 self.note_success(head);
-                self.tell_admitted(head, &principal);
-                Ok(principal)
+                self.tell_admitted(head, &good);
+                Ok(good.principal)
             }
             Err(error) => Err(self.refuse(head, &error, None)),
         }
@@ -114,7 +115,7 @@ impl Auth {
         &self,
         head: &Head<'_>,
         credentials: Credentials<'_>,
-    ) -> Lookup<Result<Principal, TokenError>> {
+    ) -> Lookup<Result<Good, TokenError>> {
         let it = &*self.0;
         let mut shown = Shown::default();
         let verified = match (credentials, &it.api_keys) {

@@ -84,6 +84,16 @@ pub(crate) fn hide(headers: &mut HeaderMap, keys: Option<&HeaderName>, remove: b
     }
 }
 
+/// Marks credentials that nobody has looked at. There may be several, and since they may be meant for
+/// somebody inside, they are not taken away.
+pub(crate) fn mark(headers: &mut HeaderMap, keys: Option<&HeaderName>) {
+    for (name, value) in headers {
+        if *name == AUTHORIZATION || Some(name) == keys {
+            value.set_sensitive(true);
+        }
+    }
+}
+
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Reason> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();

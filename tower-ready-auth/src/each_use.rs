@@ -4,13 +4,20 @@ use crate::{
     Auth, CredentialKind, Dpop, Lookup, Principal, Reason, StoreError, TokenError, binding::Shown,
 };
 
+/// Credentials that are good.
+pub(crate) struct Good {
+    pub(crate) principal: Principal,
+    /// Whether nobody could say if they are revoked.
+    pub(crate) unchecked: bool,
+}
+
 impl Auth {
     /// Whether they are proved, where they have to be, and not revoked.
     pub(crate) fn check(
         &self,
         principal: Principal,
         shown: Shown,
-    ) -> Lookup<Result<Principal, TokenError>> {
+    ) -> Lookup<Result<Good, TokenError>> {
         let dpop = self.0.dpop.as_ref();
         let is_token = principal.kind() != CredentialKind::ApiKey;
         let required = is_token && dpop.is_some_and(Dpop::is_required);
@@ -42,9 +49,9 @@ impl Auth {
         }
     }
 
-    fn check_revocation(&self, principal: Principal) -> Lookup<Result<Principal, TokenError>> {
+    fn check_revocation(&self, principal: Principal) -> Lookup<Result<Good, TokenError>> {
         let Some(revocation) = &self.0.revocation else {
-            return Lookup::Ready(Ok(principal));
+            return Lookup::Ready(Ok(Good { principal, unchecked: false }));
         };
         // What has no name cannot be revoked by it.
         if principal.kind() == CredentialKind::Jwt && principal.credential_id().is_none() {
@@ -52,12 +59,15 @@ impl Auth {
         }
         let fail_open = self.0.fail_open;
         let decide = move |principal, revoked: Result<bool, StoreError>| match revoked {
-            Ok(false) => Ok(principal),
+            Ok(false) => Ok(Good { principal, unchecked: false }),
             Ok(true) => Err(TokenError::whose(Reason::Revoked, &principal)),
             Err(error) => {
                 error.log();
-                let no = || TokenError::whose(Reason::StoreUnavailable, &principal);
-                if fail_open { Ok(principal) } else { Err(no()) }
+                if fail_open {
+                    Ok(Good { principal, unchecked: true })
+                } else {
+                    Err(TokenError::whose(Reason::StoreUnavailable, &principal))
+                }
             }
         };
         match revocation.is_revoked(&principal) {

@@ -13,7 +13,8 @@ use crate::{Principal, Reason};
 pub struct Event<'a> {
     /// What was decided.
     pub kind: EventKind,
-    /// Why, when somebody was turned away.
+    /// Why, when somebody was turned away; and when somebody was let in whose credentials nobody
+    /// could say to be revoked, that the store did not answer.
     pub reason: Option<Reason>,
     /// The claim that was missing or wrong.
     pub claim: Option<&'a str>,
@@ -100,7 +101,7 @@ impl<'a> Event<'a> {
             };
         }
         match self.kind {
-            EventKind::Admitted => log!(tracing::Level::DEBUG),
+            EventKind::Admitted if self.reason.is_none() => log!(tracing::Level::DEBUG),
             EventKind::Refused if self.reason == Some(Reason::MissingCredentials) => {
                 log!(tracing::Level::INFO);
             }

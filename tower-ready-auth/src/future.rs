@@ -4,8 +4,9 @@ use tower_ready_core::Head;
 use tower_ready_problem::Caller;
 
 use crate::{
-    Auth, Principal, TokenError,
+    Auth, TokenError,
     deferred::{Finish, future},
+    each_use::Good,
     service::admit,
 };
 
@@ -15,7 +16,7 @@ future! {
 }
 
 impl<B> Finish<B> for Auth {
-    type Known = Result<Principal, TokenError>;
+    type Known = Result<Good, TokenError>;
 
     fn finish(&self, request: &mut Request<B>, known: Self::Known) -> Option<Response<Bytes>> {
         match self.conclude(&Head::of(request), known) {

@@ -51,7 +51,7 @@
 //! 7. Sixty failures in a minute, and a caller has to wait, longer each time, up to a quarter of an
 //!    hour: an address, with the API key or the subject that it claims to be, and with ten times as
 //!    many an address whatever it claims. Nobody elsewhere has to, and neither do credentials that
-//!    were good there just before.
+//!    have been good there while others failed.
 //! 8. Credentials are marked as sensitive, and are in no log, no `Debug` and no error.
 //! 9. A token that is bound to a key of its holder is good only with the key: with a proof for each
 //!    request ([`Dpop`]) or the certificate of the connection ([`ClientCertificate`]). Where neither
@@ -84,7 +84,7 @@
 //! # Where it runs
 //!
 //! - Behind a proxy all requests come from one address, and six hundred bad ones in a minute would
-//!   make everybody wait who was not there just before: say where the address of the caller is with
+//!   make everybody wait who was not let in meanwhile: say where the address of the caller is with
 //!   [`AuthBuilder::source`], or leave the throttle to the proxy. Without a known address nothing is
 //!   throttled.
 //! - A [`RevocationList`] and a [`ReplayList`] are of one instance; with several, share a
@@ -116,7 +116,7 @@
 //!
 //! | event | level | when |
 //! |---|---|---|
-//! | `authn_login_success` | debug | the credentials are good |
+//! | `authn_login_success` | debug; warn with [`AuthBuilder::fail_open`] and a store that is down | the credentials are good |
 //! | `authn_login_fail` | warn; info without credentials | they are not |
 //! | `authn_login_lock` | warn | with this failure, the caller has to wait |
 //! | `authn_token_revoked` | warn | the credentials were revoked |

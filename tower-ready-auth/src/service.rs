@@ -11,7 +11,10 @@ use tower_ready_problem::Caller;
 use tower_service::Service;
 
 use crate::{
-    Auth, AuthFuture, Principal, auth::Step, credentials::hide, deferred::Deferred,
+    Auth, AuthFuture, Principal,
+    auth::Step,
+    credentials::{hide, mark},
+    deferred::Deferred,
     layer::Predicate,
 };
 
@@ -110,6 +113,7 @@ pub(crate) fn admit<B>(auth: &Auth, request: &mut Request<B>, principal: Option<
         }
         None => {
             extensions.insert(Anonymous);
+            mark(request.headers_mut(), auth.0.key_header.as_ref());
         }
     }
 }

@@ -30,6 +30,7 @@ pub(crate) struct Watch(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     take: Box<Take>,
+    /// The digest of the content that is in use.
     last: Mutex<Option<[u8; 32]>>,
     /// Ends the thread when the last handle is gone.
     _stop: mpsc::Sender<()>,
@@ -72,13 +73,15 @@ impl Watch {
 
 impl Inner {
     fn check(&self) -> Result<(), ConfigError> {
+        // Held from before the file is read, or what was read first could be taken last.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let content = read(&self.path).map_err(|error| file_error(&self.path, &error))?;
         let digest = sha256(&content);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.replace(digest) == Some(digest) {
-            return Ok(());
+        if *last != Some(digest) {
+            (self.take)(&content)?;
+            *last = Some(digest);
         }
-        (self.take)(&content)
+        Ok(())
     }
 
     fn check_and_log(&self) {

@@ -42,7 +42,10 @@ pub struct ApiKeyRecord {
     principal: OnceLock<Principal>,
 }
 
+/// A member that is not known may be one that was to narrow what the key is good for, and was
+/// misspelled.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wire {
     id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

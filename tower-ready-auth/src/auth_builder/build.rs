@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::header::AUTHORIZATION;
+
 use crate::{
     Auth, AuthBuilder, ConfigError, ConfigErrorKind, Dpop,
     auth::Inner,
@@ -38,6 +40,9 @@ impl AuthBuilder {
         }
         if self.throttle.is_some_and(|(failures, period)| failures == 0 || period.is_zero()) {
             return error(ConfigErrorKind::Throttle);
+        }
+        if self.key_header == AUTHORIZATION {
+            return error(ConfigErrorKind::KeyHeader);
         }
         let texts = [&self.realm, &self.resource_metadata];
         if let Some(text) = texts.into_iter().flatten().find(|text| !is_quotable(text)) {

@@ -125,7 +125,7 @@ impl AuthBuilder {
         self
     }
 
-    /// The header for API keys. Default: `x-api-key`.
+    /// The header for API keys, besides `Authorization`. Default: `x-api-key`.
     pub fn key_header(mut self, name: HeaderName) -> Self {
         self.key_header = name;
         self
@@ -187,7 +187,8 @@ impl AuthBuilder {
         self
     }
 
-    /// Whether credentials pass while nobody can say whether they are revoked. Default: no.
+    /// Whether credentials pass while nobody can say whether they are revoked; the audit hears of
+    /// each that does. Default: no.
     pub fn fail_open(mut self, pass: bool) -> Self {
         self.fail_open = pass;
         self

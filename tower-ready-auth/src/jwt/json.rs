@@ -190,11 +190,16 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json<'de>, A::Error> {
+        let mut next = access.next_key_seed(Name)?;
+        if next.as_deref() == Some(NUMBER) {
+            return number(&access.next_value::<String>()?);
+        }
         let depth = self.deeper()?;
         // One allocation for the claims of most tokens, none of which are deep.
         let mut members = Vec::with_capacity(if depth == 1 { 12 } else { 2 });
-        while let Some(name) = access.next_key_seed(Name)? {
+        while let Some(name) = next {
             members.push((name, access.next_value_seed(Self { depth })?));
+            next = access.next_key_seed(Name)?;
         }
         let object = Object(members);
         if object.has_duplicates() {
@@ -202,6 +207,22 @@ impl<'de> Visitor<'de> for Strict {
         }
         Ok(Json::Object(object))
     }
+}
+
+/// Where any crate of a program turns on the feature `arbitrary_precision` of serde_json, each number
+/// comes as an object whose one member has this name, and as its value the text of the number.
+const NUMBER: &str = "$serde_json::private::Number";
+
+fn number<'de, E: Error>(text: &str) -> Result<Json<'de>, E> {
+    if let Ok(integer) = text.parse::<u64>() {
+        return Ok(Json::Integer(integer.into()));
+    }
+    if let Ok(integer) = text.parse::<i64>() {
+        return Ok(Json::Integer(integer.into()));
+    }
+    // As without the feature: what is larger than all numbers is none.
+    let float = text.parse::<f64>().ok().filter(|float| float.is_finite());
+    float.map(Json::Float).ok_or_else(|| E::custom("no number"))
 }
 
 /// The name of a member. An escaped one is unescaped before it is compared, so that `\u0061lg` is
@@ -285,6 +306,22 @@ mod tests {
         for text in texts {
             assert_eq!(Json::parse(text), None, "{}", text.escape_ascii());
         }
+    }
+
+    /// As serde_json hands numbers over when another crate has turned on `arbitrary_precision`.
+    #[test]
+    fn numbers_are_numbers_whatever_features_serde_json_has() {
+        fn read(text: &str) -> Option<Json<'_>> {
+            let wrapped = format!(r#"{{"{NUMBER}":"{text}"}}"#);
+            assert_eq!(Json::parse(wrapped.as_bytes()), Json::parse(text.as_bytes()), "{text}");
+            Json::parse(text.as_bytes())
+        }
+        assert_eq!(read("7"), Some(Json::Integer(7)));
+        assert_eq!(read("-7"), Some(Json::Integer(-7)));
+        assert_eq!(read("18446744073709551615"), Some(Json::Integer(u64::MAX.into())));
+        assert_eq!(read("1.5e3"), Some(Json::Float(1_500.0)));
+        assert!(matches!(read("1e19"), Some(Json::Float(_))));
+        assert_eq!(read("1e400"), None);
     }
 
     #[test]

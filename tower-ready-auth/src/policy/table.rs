@@ -59,6 +59,10 @@ impl PolicyTableBuilder {
     }
 
     /// The policy of all other paths. Default: nobody.
+    ///
+    /// Beware of a router inside that takes a part of a path for a value: `/users/{name}` is found
+    /// under spellings such as `/users/%61dmin`, which are other paths here. Put policies on the
+    /// routes there, not on names of values.
     pub fn otherwise(mut self, policy: Policy) -> Self {
         self.otherwise = policy;
         self

@@ -51,6 +51,10 @@ impl Failures {
         if (self.full + step).since(now) <= period {
             return None;
         }
+        // What was under way when the lock began did not fail again in spite of it.
+        if self.locked_until > now {
+            return Some(self.wait(now));
+        }
         let lock = step.max(SHORTEST).saturating_mul(1 << self.locks.min(20)).min(LONGEST);
         self.locks += 1;
         self.locked_until = now + lock;

@@ -26,8 +26,8 @@ const CALLERS: u32 = 10;
 /// address alone, so that it is no use to claim to be another each time.
 ///
 /// A lock is of one address, so nobody can lock out somebody elsewhere. Neither can who shares the
-/// address of others, behind a proxy or a NAT: credentials that were good there a moment ago go on
-/// being looked at.
+/// address of others, behind a proxy or a NAT: credentials that have been good there while others
+/// failed go on being looked at.
 pub(crate) struct Throttle {
     callers: Table<Failures>,
     addresses: Table<Failures>,

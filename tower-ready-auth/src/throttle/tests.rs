@@ -52,6 +52,17 @@ fn so_many_failures_are_free_and_the_next_ones_cost_ever_more() {
     assert_eq!(locked, Some(Duration::from_secs(1)), "all is forgotten");
 }
 
+/// A client whose key was replaced may have a hundred requests under way.
+#[test]
+fn failures_that_were_under_way_make_a_lock_no_longer() {
+    let throttle = Throttle::new(60, MINUTE);
+    let second = Some(Duration::from_secs(1));
+    for n in 1..=100 {
+        assert_eq!(ALICE.fails(&throttle, START), second.filter(|_| n >= 60), "{n}");
+    }
+    assert_eq!(ALICE.waits(&throttle, START), second);
+}
+
 #[test]
 fn a_lock_has_an_end() {
     let (throttle, mut now) = (Throttle::new(1, MINUTE), START);

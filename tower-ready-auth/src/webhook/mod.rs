@@ -3,7 +3,11 @@
 mod error;
 mod signature;
 
-use std::{fmt, time::Duration, time::SystemTime};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -17,7 +21,7 @@ use crate::{
 };
 
 /// Signs webhooks and checks them, in the form that [Standard Webhooks] has for all: the headers
-/// `webhook-id`, `webhook-timestamp` and `webhook-signature`. A cheap value, made once.
+/// `webhook-id`, `webhook-timestamp` and `webhook-signature`. A cheap handle.
 ///
 /// 1. The signature is an HMAC-SHA256 over id, time and body as they were received, so that nothing
 ///    of it can be changed, and compared in constant time.
@@ -64,7 +68,7 @@ use crate::{
 /// [Standard Webhooks]: https://www.standardwebhooks.com
 #[derive(Clone)]
 pub struct Webhooks {
-    secrets: Vec<hmac::Key>,
+    secrets: Arc<[hmac::Key]>,
     window: Duration,
     clock: Clock,
 }

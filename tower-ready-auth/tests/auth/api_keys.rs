@@ -190,7 +190,14 @@ fn a_record_is_plain_json() {
     let record = ApiKeyRecord::from_json(&json).unwrap();
     assert_eq!(record.to_json(), json);
     assert!(!format!("{record:?}").contains(digest));
-    for (from, to) in [("2099-01-01", "2099-13-01"), ("ba78", "ba7"), ("alice", "")] {
+    // A word that is misspelled must not make a key good for longer, or from anywhere.
+    for (from, to) in [
+        ("2099-01-01", "2099-13-01"),
+        ("ba78", "ba7"),
+        ("alice", ""),
+        ("expires", "expire"),
+        ("\"plan\":null", "\"allowFrom\":[\"10.0.0.0/8\"]"),
+    ] {
         assert!(ApiKeyRecord::from_json(&json.replacen(from, to, 1)).is_err(), "{to}");
     }
 }

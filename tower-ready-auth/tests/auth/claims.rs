@@ -74,6 +74,16 @@ fn claims_that_are_not_what_they_must_be_are_refused() {
     }
 }
 
+/// JSON's `null` is not the same as nothing.
+#[test]
+fn a_claim_that_is_null_is_none() {
+    for name in ["iss", "aud", "exp", "nbf", "iat", "sub", "jti", "client_id", "acr", "cnf"] {
+        let mut claims = with(&[]);
+        claims[name] = Value::Null;
+        assert_eq!(reason(&hmac_verifier(), HMAC.token(&claims)), Reason::BadClaim, "{name}");
+    }
+}
+
 #[test]
 fn claims_may_be_written_in_each_of_their_ways() {
     let verifier = hmac_verifier();
@@ -233,4 +243,23 @@ fn only_good_tokens_are_remembered_and_no_more_than_allowed() {
     let hmac = hmac_verifier();
     hmac.verify(HMAC.of("alice", "a").as_bytes()).unwrap();
     assert_eq!(hmac.cached(), 0, "a signature of HMAC costs no more than a digest");
+}
+
+/// A clock that jumps, in either direction, is believed.
+#[test]
+fn a_remembered_token_is_no_older_than_the_clock() {
+    let offset = Arc::new(AtomicU64::new(100));
+    let clock = Arc::clone(&offset);
+    let verifier = builder(&EC)
+        .clock(move || SystemTime::now() + Duration::from_secs(clock.load(Ordering::Relaxed)))
+        .build()
+        .unwrap();
+    let token = EC.token(&with(&[("nbf", json!(now() + 100))]));
+    verifier.verify(token.as_bytes()).unwrap();
+    offset.store(0, Ordering::Relaxed);
+    assert_eq!(reason(&verifier, &token), Reason::NotYetValid);
+    offset.store(1_000, Ordering::Relaxed);
+    assert_eq!(reason(&verifier, &token), Reason::Expired);
+    offset.store(100, Ordering::Relaxed);
+    verifier.verify(token.as_bytes()).unwrap();
 }

@@ -46,6 +46,8 @@ fn an_auth_needs_a_scheme_and_no_two_for_one_issuer() {
     refused(one().open(["livez"]).build(), ConfigErrorKind::Path);
     refused(one().throttle(0, Duration::from_secs(1)).build(), ConfigErrorKind::Throttle);
     refused(one().throttle(1, Duration::ZERO).build(), ConfigErrorKind::Throttle);
+    let twice = one().key_header(http::header::AUTHORIZATION);
+    refused(twice.build(), ConfigErrorKind::KeyHeader);
     refused(one().realm("a\"b").build(), ConfigErrorKind::Challenge);
 }
 

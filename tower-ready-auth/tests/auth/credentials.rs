@@ -7,7 +7,7 @@ use tower_ready_testing::{Call, Route, each_host};
 
 use crate::{
     callers::{UNAUTHENTICATED, alice, assert_rejected, auth, bearer, subject},
-    support::{EC, HMAC, hmac_verifier, now, with},
+    support::{EC, HMAC, b64, hmac_verifier, now, with},
 };
 
 each_host! {
@@ -36,6 +36,9 @@ each_host! {
             (Call::ok(), Some("Bearer")),
             (Call::ok().header("authorization", "Basic YTpi"), Some("Bearer")),
             (Call::ok().header("authorization", "Bearer"), invalid),
+            (Call::ok().header("authorization", ""), invalid),
+            (Call::ok().header("authorization", b"Bearer \xff\xfe"), invalid),
+            (Call::ok().header("authorization", b"\xff\xfe"), invalid),
             (Call::ok().header("authorization", format!("Bearer  {good}")), invalid),
             (Call::ok().header("authorization", format!("Bearer\t{good}")), invalid),
             (Call::ok().header("authorization", format!("Bearer {good},{good}")), invalid),
@@ -48,6 +51,13 @@ each_host! {
             assert!(!format!("{reply:?}").contains(&good));
         }
         assert_eq!(server.hits(), 0);
+    }
+
+    async fn binary_metadata_are_no_place_for_them(host) {
+        let server = host.serve(AuthLayer::new(hmac_verifier())).await;
+        let value = b64(format!("Bearer {}", HMAC.of("alice", "a")));
+        let reply = server.call(Call::ok().header("authorization-bin", value)).await;
+        assert_rejected(&reply, 401, UNAUTHENTICATED, Some("Bearer"));
     }
 
     async fn the_scheme_is_read_without_regard_to_case(host) {
@@ -148,12 +158,20 @@ each_host! {
         let auth = auth().open(["/probe/b"]).pass_preflight(true).build().unwrap();
         let server = host.serve(auth.layer()).await;
         server.call(Call::ok().on(Route::B)).await.assert_ok();
+        // Nobody asks for credentials there, and nobody should log them.
+        let token = format!("Bearer {}", HMAC.of("alice", "a"));
+        server.call(alice().on(Route::B).header("authorization", token)).await.assert_ok();
+        let seen = server.last_seen();
+        let sensitive = seen.headers().iter().filter(|(_, value)| value.is_sensitive());
+        assert_eq!(sensitive.count(), 2);
         let options = Call::ok().method(http::Method::OPTIONS);
         assert_eq!(server.call(options.clone()).await.status(), StatusCode::UNAUTHORIZED);
         let preflight = options
             .header("origin", "https://shop.example")
             .header("access-control-request-method", "PUT");
-        assert_ne!(server.call(preflight).await.status(), StatusCode::UNAUTHORIZED);
+        assert_ne!(server.call(preflight.clone()).await.status(), StatusCode::UNAUTHORIZED);
+        let strict = host.serve(AuthLayer::new(hmac_verifier())).await;
+        assert_eq!(strict.call(preflight).await.status(), StatusCode::UNAUTHORIZED);
     }
 
     async fn each_issuer_has_keys_of_its_own(host) {

@@ -112,6 +112,11 @@ each_host! {
         for route in [Route::B, Route::C] {
             assert_rejected(&server.call(alice().on(route)).await, 403, DENIED, None);
         }
+        if host.speaks() == Speaks::Grpc {
+            for other in [a.to_lowercase(), a.to_uppercase(), format!("{a}/"), format!("/{a}")] {
+                assert_rejected(&server.call(alice().at(&other)).await, 403, DENIED, None);
+            }
+        }
         assert_eq!(server.hits(), 1);
     }
 

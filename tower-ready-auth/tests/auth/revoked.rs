@@ -1,11 +1,15 @@
 //! What was revoked, on every host, over real sockets.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
 
 use http::StatusCode;
 use serde_json::json;
 use tower_ready_auth::{
-    Auth, Lookup, Principal, Revocation, RevocationFile, RevocationList, StoreError,
+    Auth, Event, EventKind, Lookup, Principal, Reason, Revocation, RevocationFile, RevocationList,
+    StoreError,
 };
 use tower_ready_testing::each_host;
 
@@ -52,9 +56,15 @@ each_host! {
         let reply = server.call(alice()).await;
         assert_rejected(&reply, 503, 14, None);
         assert!(!format!("{reply:?}").contains("password=K-4711"));
-        let open = auth().revocation(Down).fail_open(true).build().unwrap();
-        let server = host.serve(open.layer()).await;
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hearing = Arc::clone(&heard);
+        let open = auth().revocation(Down).fail_open(true).on_event(move |event: &Event<'_>| {
+            hearing.lock().unwrap().push((event.kind, event.reason));
+        });
+        let server = host.serve(open.build().unwrap().layer()).await;
         assert_eq!(subject(&server, alice()).await, "alice");
+        let unchecked = (EventKind::Admitted, Some(Reason::StoreUnavailable));
+        assert_eq!(*heard.lock().unwrap(), [unchecked]);
     }
 
     async fn a_file_revokes_by_each_of_its_values(host) {

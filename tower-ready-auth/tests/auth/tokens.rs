@@ -35,6 +35,11 @@ fn unsigned(alg: &str, signature: &str) -> String {
     format!("{header}.{}.{signature}", b64(with(&[]).to_string()))
 }
 
+/// Whatever it is, with a signature that is good.
+fn signed(text: &str) -> String {
+    format!("{text}.{}", b64(EC.sign(text.as_bytes())))
+}
+
 fn payload(payload: &[u8]) -> [String; 1] {
     [EC.raw_token(br#"{"alg":"ES256"}"#, payload)]
 }
@@ -53,8 +58,17 @@ refused! {
     header_over_limit: header(&format!(r#"{{"alg":"ES256","x":"{}"}}"#, "x".repeat(1_000)))
         => TooLong;
     padding: [format!("{}=", good()), good().replace('.', "=.")] => MalformedToken;
-    whitespace_inside: [format!("{} ", good()), format!("\n{}", good())] => MalformedToken;
+    whitespace_or_newline_inside: [
+        format!("{} ", good()),
+        format!("\n{}", good()),
+        good().replacen('.', " .", 1),
+        format!("{}\r\n{}", &good()[..10], &good()[10..]),
+        signed(&format!("{}.{}\n", b64(r#"{"alg":"ES256"}"#), b64(with(&[]).to_string()))),
+        signed(&format!("{}.\t{}", b64(r#"{"alg":"ES256"}"#), b64(with(&[]).to_string()))),
+    ] => MalformedToken;
     standard_alphabet: [good().replacen(|byte| "-_".contains(byte), "+", 1) + "/"]
+        => MalformedToken;
+    byte_order_mark_of_payload: payload(format!("\u{feff}{}", with(&[])).as_bytes())
         => MalformedToken;
     byte_order_mark: header("\u{feff}{\"alg\":\"ES256\"}") => MalformedToken;
     trailing_json: payload(format!("{} {{}}", with(&[])).as_bytes()) => MalformedToken;
@@ -63,8 +77,12 @@ refused! {
     depth_over_limit: payload(format!("{{\"a\":{}{}}}", "[".repeat(17), "]".repeat(17)).as_bytes())
         => MalformedToken;
     duplicate_claim: payload(br#"{"sub":"alice","sub":"bob"}"#) => MalformedToken;
+    duplicate_claim_of_another_kind: payload(br#"{"exp":"x","sub":"alice","exp":9999999999}"#)
+        => MalformedToken;
     duplicate_claim_escaped: payload(br#"{"sub":"alice","\u0073ub":"bob"}"#) => MalformedToken;
     duplicate_header_member: header(r#"{"alg":"ES256","alg":"none"}"#) => MalformedToken;
+    duplicate_header_member_in_the_other_order: header(r#"{"alg":"none","alg":"ES256"}"#)
+        => MalformedToken;
     duplicate_header_member_escaped: header(r#"{"\u0061lg":"none","alg":"ES256"}"#)
         => MalformedToken;
     header_not_utf8: [EC.raw_token(b"{\"alg\":\"ES256\",\"x\":\"\xff\"}", b"{}")] => MalformedToken;
@@ -88,6 +106,7 @@ refused! {
     typ_of_other_tokens: ["logout+jwt", "dpop+jwt", "application/secevent+jwt", "JOSE", ""]
         .map(|typ| EC.token_with(&json!({ "typ": typ }), &with(&[]))) => WrongType;
     kid_too_long: header(&format!(r#"{{"alg":"ES256","kid":"{}"}}"#, "k".repeat(600))) => TooLong;
+    kid_10k: header(&format!(r#"{{"alg":"ES256","kid":"{}"}}"#, "k".repeat(10_000))) => TooLong;
     kid_not_a_text: header(r#"{"alg":"ES256","kid":["a"]}"#) => MalformedToken;
 }
 
@@ -184,7 +203,7 @@ fn a_pinned_algorithm_is_the_only_one() {
 }
 
 #[test]
-fn signatures_of_the_wrong_make_are_refused() {
+fn psychic_signature() {
     let verifier = verifier(&EC);
     let token = good();
     let signed = token.rsplit_once('.').unwrap().0;
@@ -200,19 +219,38 @@ fn signatures_of_the_wrong_make_are_refused() {
         let forged = format!("{signed}.{}", b64(signature));
         assert_eq!(reason(&verifier, forged), Reason::BadSignature);
     }
-    // S has to be below the order of the group (RFC 8032 §5.1.7).
+}
+
+/// S has to be below the order of the group (RFC 8032 §5.1.7), or each signature has a twin.
+#[test]
+fn ed25519_s_not_reduced() {
+    const ORDER: [u8; 32] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
     let token = ED.of("alice", "a");
     let (signed, _) = token.rsplit_once('.').unwrap();
-    let mut signature = ED.sign(signed.as_bytes());
-    signature[63] |= 0xe0;
-    let forged = format!("{signed}.{}", b64(signature));
-    assert_eq!(reason(&super::support::verifier(&ED), forged), Reason::BadSignature);
-    // A signature of RSA is as long as the modulus.
+    let good = ED.sign(signed.as_bytes());
+    let (mut high, mut twin, mut carry) = (good.clone(), good, 0);
+    high[63] |= 0xe0;
+    for (digit, of_order) in twin[32..].iter_mut().zip(ORDER) {
+        let sum = u16::from(*digit) + u16::from(of_order) + carry;
+        (*digit, carry) = (sum as u8, sum >> 8);
+    }
+    for signature in [high, twin] {
+        let forged = format!("{signed}.{}", b64(signature));
+        assert_eq!(reason(&verifier(&ED), forged), Reason::BadSignature);
+    }
+}
+
+/// A signature of RSA is as long as the modulus.
+#[test]
+fn rsa_signature_shorter_or_longer() {
     let token = RSA.of("alice", "a");
     let (signed, _) = token.rsplit_once('.').unwrap();
     let signature = RSA.sign(signed.as_bytes());
     let longer = [&[0], &*signature].concat();
-    let verifier = super::support::verifier(&RSA);
+    let verifier = verifier(&RSA);
     for signature in [&longer, &signature[1..], &[0; 256], &[0xff; 256]] {
         assert_eq!(reason(&verifier, format!("{signed}.{}", b64(signature))), Reason::BadSignature);
     }
@@ -315,4 +353,20 @@ fn a_header_that_was_good_once_proves_nothing() {
     for signer in [&*EC, &second, &*EC, &second] {
         verifier.verify(signer.of("alice", "a").as_bytes()).unwrap();
     }
+}
+
+/// What is remembered of a token is of that token alone.
+#[test]
+fn a_remembered_token_opens_nothing_for_one_that_is_like_it() {
+    let (verifier, token) = (verifier(&EC), good());
+    verifier.verify(token.as_bytes()).unwrap();
+    assert_eq!(verifier.cached(), 1);
+    for at in 0..token.len() {
+        let mut other = token.clone().into_bytes();
+        other[at] ^= 1;
+        assert!(verifier.verify(&other).is_err(), "{at}");
+    }
+    assert!(verifier.verify(&token.as_bytes()[..token.len() - 1]).is_err());
+    verifier.verify(token.as_bytes()).unwrap();
+    assert_eq!(verifier.cached(), 1);
 }
