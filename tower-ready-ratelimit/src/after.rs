@@ -1,10 +1,13 @@
 //! What is left to do when an exchange ends: permits, refunds, settlements.
 
-use std::fmt;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use tower_ready_core::{End, Guard, Instant, grpc::Code};
+use http::{Extensions, Response};
+use tower_ready_core::{End, Guard, Instant};
 
 use crate::{
     Answer, KeyHash, Quota, Usage,
@@ -17,11 +20,11 @@ use crate::{
 /// What is left to do for one request. Boxed, and only made for policies that leave something.
 pub(crate) struct After<St: Store> {
     limiter: Shared<St>,
-    permits: Vec<Permit>,
+    /// With the rules that gave them.
+    permits: Vec<(usize, Permit)>,
     reserved: Vec<Reserved>,
     usage: Option<Usage>,
     bytes: u64,
-    grpc: bool,
     answer: Option<Answer>,
 }
 
@@ -31,7 +34,7 @@ pub(crate) struct After<St: Store> {
 pub struct Ending(Box<dyn Exchange>);
 
 trait Exchange: Send + Sync {
-    fn head(&mut self, status: StatusCode, headers: &HeaderMap);
+    fn head(&mut self, answer: Option<Answer>);
     fn data(&mut self, bytes: usize);
     fn end(self: Box<Self>, end: &End<'_>);
 }
@@ -52,13 +55,17 @@ impl<St: Store> After<St> {
             reserved: Vec::new(),
             usage: None,
             bytes: 0,
-            grpc: false,
             answer: None,
         }
     }
 
-    pub(crate) fn hold(&mut self, permit: Permit) {
-        self.permits.push(permit);
+    pub(crate) fn hold(&mut self, rule: usize, permit: Permit) {
+        self.permits.push((rule, permit));
+    }
+
+    /// The rules whose permits are held.
+    pub(crate) fn permitted(&self) -> impl Iterator<Item = usize> {
+        self.permits.iter().map(|(rule, _)| *rule)
     }
 
     /// Remembers what was taken, for a policy that may put some of it back.
@@ -74,14 +81,15 @@ impl<St: Store> After<St> {
         });
     }
 
-    /// What the handler should find in the extensions of its request.
-    pub(crate) fn usage(&self) -> Option<Usage> {
-        self.usage.clone()
-    }
-
-    /// The protocol of the caller: a gRPC answer tells its code late.
-    pub(crate) const fn set_grpc(&mut self, grpc: bool) {
-        self.grpc = grpc;
+    /// Puts what the handler tells its cost by into the extensions of its request: the same for all
+    /// limiters around it.
+    pub(crate) fn ask_usage(&mut self, extensions: &mut Extensions) {
+        if let Some(usage) = &mut self.usage {
+            match extensions.get::<Usage>() {
+                Some(outer) => *usage = outer.clone(),
+                None => drop(extensions.insert(usage.clone())),
+            }
+        }
     }
 
     pub(crate) fn ending(self: Box<Self>) -> Ending {
@@ -90,12 +98,8 @@ impl<St: Store> After<St> {
 }
 
 impl<St: Store> Exchange for After<St> {
-    fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.answer = match (self.grpc, headers.get("grpc-status")) {
-            (false, _) => Some(Answer::new(Some(status), None)),
-            (true, Some(code)) => Some(Answer::new(None, Some(known(code)))),
-            (true, None) => None,
-        };
+    fn head(&mut self, answer: Option<Answer>) {
+        self.answer = answer;
     }
 
     fn data(&mut self, bytes: usize) {
@@ -103,25 +107,14 @@ impl<St: Store> Exchange for After<St> {
     }
 
     fn end(mut self: Box<Self>, end: &End<'_>) {
-        if self.answer.is_none() {
-            self.answer = match end {
-                End::Trailers(trailers) => {
-                    let code = trailers.get("grpc-status").map_or(Code::Unknown, known);
-                    Some(Answer::new(None, Some(code)))
-                }
-                // A gRPC answer without a code is broken.
-                End::Complete => Some(Answer::new(None, Some(Code::Unknown))),
-                End::Error(_) | End::Panicked => Some(Answer::new(None, None)),
-                End::Dropped => None,
-            };
-        }
-        self.close();
+        self.answer = self.answer.or_else(|| Answer::of_end(end));
+        self.settle(matches!(end, End::Dropped));
     }
 }
 
 impl Guard for Ending {
     fn head<B>(&mut self, response: &mut Response<B>) {
-        self.0.head(response.status(), response.headers());
+        self.0.head(Answer::of_head(response));
     }
 
     fn data(&mut self, data: &Bytes) {
@@ -134,20 +127,28 @@ impl Guard for Ending {
 }
 
 impl<St: Store> After<St> {
-    fn close(&self) {
+    /// Puts back or charges what the reservations and the true prices differ by.
+    fn settle(&self, has_left: bool) {
         let now = Instant::now();
         for reserved in &self.reserved {
             let policy = &self.limiter.rules[reserved.rule].policy;
             // Whoever left before the answer pays in full.
             let counted = match (&policy.counts, &self.answer) {
-                (Some(counts), Some(answer)) => counts(answer),
+                // This may run while a panic unwinds, and a second one would end the process.
+                (Some(counts), Some(answer)) => {
+                    catch_unwind(AssertUnwindSafe(|| counts(answer))).unwrap_or(true)
+                }
                 _ => true,
             };
             let price = match policy.settle {
                 _ if !counted => 0,
                 None => reserved.units,
                 Some(Settle::Bytes) => self.bytes,
-                Some(Settle::Usage) => self.usage.as_ref().map_or(0, Usage::get),
+                Some(Settle::Usage) => match self.usage.as_ref().map_or(0, Usage::get) {
+                    // Nobody has told yet. Else whoever leaves early would pay nothing.
+                    0 if has_left => reserved.units,
+                    usage => usage,
+                },
             };
             let (change, units) = if price > reserved.units {
                 (Change::Charge, price - reserved.units)
@@ -155,17 +156,12 @@ impl<St: Store> After<St> {
                 (Change::Refund, reserved.units - price)
             };
             if units > 0 {
-                let demand =
-                    Demand { key: reserved.key, quota: &reserved.quota, units, debt: policy.debt };
+                let Reserved { key, quota, .. } = reserved;
+                let demand = Demand { debt: policy.debt, ..Demand::new(*key, quota).units(units) };
                 self.limiter.store.adjust(now, &demand, change);
             }
         }
     }
-}
-
-/// A code that is none is `UNKNOWN`, as gRPC says.
-fn known(value: &HeaderValue) -> Code {
-    Code::from_header(value).unwrap_or(Code::Unknown)
 }
 
 impl fmt::Debug for Ending {

@@ -5,10 +5,17 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use http::StatusCode;
-use tower_ready_core::grpc::Code;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header::CONTENT_TYPE,
+};
+use tower_ready_core::{End, Protocol, grpc::Code};
+use tower_ready_problem::Problem;
 
 /// What a policy that counts answers may look at.
+///
+/// What an answer is, it says itself: a `401` without any gRPC is one, whatever protocol its caller
+/// claims to speak. An error that stands in the body of a gRPC-Web or Connect stream is seen only if
+/// one of our layers put it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     status: Option<StatusCode>,
@@ -33,8 +40,39 @@ pub struct Answer {
 pub struct Usage(Arc<AtomicU64>);
 
 impl Answer {
-    pub(crate) const fn new(status: Option<StatusCode>, code: Option<Code>) -> Self {
-        Self { status, code }
+    const fn of_code(code: Code) -> Self {
+        Self { status: None, code: Some(code) }
+    }
+
+    /// What the head of an answer tells, unless its trailers will.
+    pub(crate) fn of_head<B>(response: &Response<B>) -> Option<Self> {
+        let (status, headers) = (response.status(), response.headers());
+        let problem = response.extensions().get::<Problem>().filter(|_| status.is_success());
+        if let Some(problem) = problem {
+            return Some(Self::of_code(problem.grpc_code()));
+        }
+        // An answer's content type names its protocol as a request's does.
+        let content_type = headers.get(CONTENT_TYPE);
+        let named = Protocol::of_parts(&Method::POST, &Uri::default(), content_type, false);
+        let has_code = content_type.is_none() || named.has_grpc_codes();
+        match code_in(headers).filter(|_| has_code) {
+            Some(code) => Some(Self::of_code(code)),
+            None if named.is_grpc() && status.is_success() => None,
+            None => Some(Self { status: Some(status), code: None }),
+        }
+    }
+
+    /// What the end of an answer tells whose head told nothing; of one that never came, nothing.
+    pub(crate) fn of_end(end: &End<'_>) -> Option<Self> {
+        match end {
+            // A gRPC answer without a code is broken.
+            End::Trailers(trailers) => {
+                Some(Self::of_code(code_in(trailers).unwrap_or(Code::Unknown)))
+            }
+            End::Complete => Some(Self::of_code(Code::Unknown)),
+            End::Error(_) | End::Panicked => Some(Self { status: None, code: None }),
+            End::Dropped => None,
+        }
     }
 
     /// The status of an HTTP answer. None over gRPC, which answers 200 whatever happened, and when
@@ -67,6 +105,13 @@ impl Answer {
     }
 }
 
+/// A code that is none is `UNKNOWN`, as gRPC says.
+fn code_in(headers: &HeaderMap) -> Option<Code> {
+    const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    let known = |value: &HeaderValue| Code::from_header(value).unwrap_or(Code::Unknown);
+    headers.get(STATUS).map(known)
+}
+
 impl Usage {
     /// Adds to the cost.
     pub fn add(&self, units: u64) {
@@ -77,5 +122,37 @@ impl Usage {
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_itself_what_it_is() {
+        let grpc = |code| Some(Answer::of_code(code));
+        let http = |status| Some(Answer { status: StatusCode::from_u16(status).ok(), code: None });
+        for (content_type, status, code, expected) in [
+            (Some("application/grpc"), 200, Some("16"), grpc(Code::Unauthenticated)),
+            (Some("application/grpc+proto"), 200, Some("junk"), grpc(Code::Unknown)),
+            (Some("application/grpc-web+proto"), 200, Some("16"), grpc(Code::Unauthenticated)),
+            (None, 200, Some("16"), grpc(Code::Unauthenticated)),
+            (Some("application/grpc"), 200, None, None),
+            (Some("application/grpc"), 401, None, http(401)),
+            (Some("application/grpc-web"), 200, None, http(200)),
+            (Some("text/html"), 401, None, http(401)),
+            (Some("text/html"), 401, Some("0"), http(401)),
+            (None, 401, None, http(401)),
+        ] {
+            let mut response = Response::builder().status(status);
+            for (name, value) in [("content-type", content_type), ("grpc-status", code)] {
+                if let Some(value) = value {
+                    response = response.header(name, value);
+                }
+            }
+            let answer = Answer::of_head(&response.body(()).unwrap());
+            assert_eq!(answer, expected, "{content_type:?} {status} {code:?}");
+        }
     }
 }

@@ -51,6 +51,12 @@ impl QuotaCell {
         }
     }
 
+    /// Whether the quota is not the first one.
+    #[inline]
+    pub(crate) fn is_swapped(&self) -> bool {
+        self.version.load(Relaxed) > 2
+    }
+
     pub(crate) fn set(&self, quota: Quota) {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, burst, period, rate) = quota.parts();

@@ -7,7 +7,8 @@ use crate::Level;
 /// What a limiter decided about a request, policy by policy.
 ///
 /// It is in the extensions of the request and of the response when the limiter was told to
-/// [`expose`](crate::RateLimiterBuilder::expose) it.
+/// [`expose`](crate::RateLimiterBuilder::expose) it, also where no bucket was asked: of an exempt
+/// request, or one that was refused for want of a permit.
 #[derive(Clone, Debug)]
 pub struct Decision {
     standings: Arc<[Standing]>,

@@ -1,109 +1,18 @@
 //! A wait for one's turn, instead of a refusal.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use tokio::{sync::Semaphore, time};
+use tokio::time;
 use tower_ready_core::Instant;
 
 use crate::{
-    KeyHash, Level,
+    Level,
     after::After,
     decide::{Answered, Step, Want},
     limiter::Shared,
+    line::Place,
     store::{Demand, Reading, Store, StoreError, Taking},
 };
-
-/// Who waits under one policy: for each key a line in the order of arrival.
-///
-/// The one in front sleeps until its units are there, which the bucket tells to the nanosecond; the
-/// others wait for it. Whoever leaves, leaves its place. Whoever would have to wait too long is
-/// refused at once, and so the lines have a bound: what the quota earns in the longest wait.
-pub(crate) struct Lines {
-    longest: Duration,
-    /// How many wait in all, so that a request of a limiter where nobody waits need not look.
-    waiting: AtomicUsize,
-    lines: Mutex<HashMap<KeyHash, Line>>,
-}
-
-struct Line {
-    turn: Arc<Semaphore>,
-    people: usize,
-    units: u64,
-}
-
-/// A place in a line, until it is dropped.
-struct Place {
-    lines: Arc<Lines>,
-    key: KeyHash,
-    units: u64,
-    turn: Arc<Semaphore>,
-}
-
-impl Lines {
-    pub(crate) fn new(longest: Duration) -> Self {
-        Self { longest, waiting: AtomicUsize::new(0), lines: Mutex::default() }
-    }
-
-    /// Whether somebody waits for this key.
-    fn has(&self, key: KeyHash) -> bool {
-        self.waiting.load(Relaxed) > 0 && self.lock().contains_key(&key)
-    }
-
-    /// Takes the last place, unless the wait there is too long; then it tells how the bucket will
-    /// stand when all who wait have been served.
-    fn join(self: &Arc<Self>, want: &Want, level: Level) -> Result<Place, Level> {
-        let mut lines = self.lock();
-        let entry = lines.entry(want.key);
-        let in_front = match &entry {
-            Entry::Occupied(line) => line.get().units,
-            Entry::Vacant(_) => 0,
-        };
-        let served = level.charge(in_front);
-        if served.wait(want.units).is_none_or(|wait| wait > self.longest) {
-            return Err(served);
-        }
-        let line = entry.or_insert_with(|| Line {
-            turn: Arc::new(Semaphore::new(1)),
-            people: 0,
-            units: 0,
-        });
-        line.people += 1;
-        line.units = line.units.saturating_add(want.units);
-        self.waiting.fetch_add(1, Relaxed);
-        Ok(Place {
-            lines: Arc::clone(self),
-            key: want.key,
-            units: want.units,
-            turn: Arc::clone(&line.turn),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<KeyHash, Line>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut lines = self.lines.lock();
-        self.lines.waiting.fetch_sub(1, Relaxed);
-        if let Entry::Occupied(mut line) = lines.entry(self.key) {
-            line.get_mut().people -= 1;
-            line.get_mut().units -= self.units;
-            if line.get().people == 0 {
-                line.remove();
-            }
-        }
-    }
-}
 
 impl<St: Store> Shared<St> {
     /// The policy in whose line for this request somebody waits already: nobody overtakes.
@@ -114,34 +23,39 @@ impl<St: Store> Shared<St> {
         })
     }
 
-    /// The first policy without enough, if all such policies let callers wait.
-    pub(crate) fn may_wait(&self, set: &Answered<'_>) -> Option<usize> {
+    /// The first policy without enough and its bucket, if all such policies let callers wait.
+    pub(crate) fn may_wait(&self, set: &Answered<'_>) -> Option<(usize, Level)> {
         let mut short = set.readings.iter().enumerate().filter(|(_, reading)| !reading.enough);
         let waits = |(at, _): (usize, &Reading)| {
             self.rules[set.wants[at].rule].lines.is_some().then_some(at)
         };
         let first = waits(short.next()?)?;
-        short.all(|reading| waits(reading).is_some()).then_some(first)
+        let level = set.readings[first].level(set.now, &set.wants[first].demand());
+        short.all(|reading| waits(reading).is_some()).then_some((first, level))
     }
 
-    /// Waits in the line of one of the policies, then decides.
+    /// Waits in the line of one of the policies, whose bucket somebody may have seen, then decides.
     #[cold]
     pub(crate) fn line_up(
         &self,
         now: Instant,
         wants: &[Want],
         at: usize,
+        seen: Option<Level>,
         after: Option<Box<After<St>>>,
     ) -> Step<St> {
-        let want = &wants[at];
-        let level = self.stand(now, want);
-        let Some(lines) = &self.rules[want.rule].lines else {
+        let (want, rule) = (&wants[at], &self.rules[wants[at].rule]);
+        let (level, is_known) = match seen {
+            Some(level) => (level, true),
+            None => self.stand(now, want),
+        };
+        let (Some(lines), Some(longest)) = (&rule.lines, rule.policy.delay) else {
             return self.refuse_at(now, wants, at, level);
         };
-        match lines.join(want, level) {
+        match lines.join(want.key, want.units, level, is_known, longest) {
             Err(served) => self.refuse_at(now, wants, at, served),
             Ok(place) => {
-                let (limiter, wants, until) = (self.clone(), wants.to_vec(), now + lines.longest);
+                let (limiter, wants, until) = (self.clone(), wants.to_vec(), now + longest);
                 Step::Later(Box::pin(
                     async move { limiter.wait(&wants, at, until, place, after).await },
                 ))
@@ -158,10 +72,10 @@ impl<St: Store> Shared<St> {
         after: Option<Box<After<St>>>,
     ) -> Step<St> {
         let left = until.since(Instant::now());
-        let Ok(_turn) = time::timeout(left, place.turn.acquire()).await else {
+        let Ok(_turn) = place.turn(left).await else {
             let now = Instant::now();
             let want = &wants[at];
-            return self.refuse_at(now, wants, at, self.stand(now, want).charge(want.units));
+            return self.refuse_at(now, wants, at, self.stand(now, want).0.charge(want.units));
         };
         loop {
             let now = Instant::now();
@@ -170,6 +84,7 @@ impl<St: Store> Shared<St> {
                 Err(error) => return self.without_store(now, wants, &error, after),
             };
             let set = Answered { now, wants, readings: &readings };
+            place.saw(readings[at].level(now, &wants[at].demand()));
             match longest_wait(&set) {
                 Some(wait) if !taken && now + wait <= until => time::sleep(wait).await,
                 _ => return self.conclude(&set, taken, after),
@@ -193,19 +108,19 @@ impl<St: Store> Shared<St> {
         Ok((readings.iter().all(|reading| reading.enough), readings))
     }
 
-    /// How the bucket of a demand stands, as far as that is at hand.
-    fn stand(&self, now: Instant, want: &Want) -> Level {
+    /// How the bucket of a demand stands, and whether that is known: without a trip it may not be.
+    fn stand(&self, now: Instant, want: &Want) -> (Level, bool) {
         let nothing = Demand { units: 0, ..want.demand() };
         let mut reading = [Reading::default()];
         // Whoever asks for nothing takes nothing.
-        let _ = self.store.take(now, &[nothing], &mut reading);
-        reading[0].level(now, &nothing)
+        let taking = self.store.take(now, &[nothing], &mut reading);
+        (reading[0].level(now, &nothing), matches!(taking, Taking::Done(_)))
     }
 
     fn refuse_at(&self, now: Instant, wants: &[Want], at: usize, level: Level) -> Step<St> {
         let mut readings = vec![Reading::default(); wants.len()];
         for (want, reading) in wants.iter().zip(&mut readings) {
-            reading.full = self.stand(now, want).full;
+            reading.full = self.stand(now, want).0.full;
             reading.enough = true;
         }
         readings[at] = Reading { full: level.full, enough: false };
@@ -222,13 +137,4 @@ fn longest_wait(set: &Answered<'_>) -> Option<Duration> {
         reading.level(set.now, &demand).wait(demand.units)
     });
     waits.collect::<Option<Vec<_>>>()?.into_iter().max().or(Some(Duration::ZERO))
-}
-
-impl fmt::Debug for Lines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lines")
-            .field("longest", &self.longest)
-            .field("waiting", &self.waiting.load(Relaxed))
-            .finish_non_exhaustive()
-    }
 }

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower_ready_core::{GuardedBody, GuardedFuture, Protocol};
+use tower_ready_core::{GuardedBody, GuardedFuture, LocalRejection};
 use tower_service::Service;
 
 use crate::{
     Decision, Head,
     after::{After, Ending},
-    decide::{Pass, Step},
+    decide::{NAME, Pass, Step},
     fields::Lines,
     limiter::Shared,
     service::answer,
@@ -65,6 +65,8 @@ struct Held<S, B, St: Store> {
     request: Request<B>,
     limiter: Shared<St>,
     step: Step<St>,
+    /// How many plans were fetched.
+    fetched: usize,
 }
 
 impl<S, B, St> RateLimitFuture<S, B, St>
@@ -97,11 +99,8 @@ where
         limiter: Shared<St>,
         step: Step<St>,
     ) -> Self {
-        Self {
-            kind: Kind::Waiting {
-                waiting: Waiting(Some(Box::new(Held { service, request, limiter, step }))),
-            },
-        }
+        let held = Held { service, request, limiter, step, fetched: 0 };
+        Self { kind: Kind::Waiting { waiting: Waiting(Some(Box::new(held))) } }
     }
 }
 
@@ -132,24 +131,30 @@ where
     S: Service<Request<B>>,
     St: Store,
 {
-    after.set_grpc(Protocol::of(&request).is_grpc());
-    if let Some(usage) = after.usage() {
-        request.extensions_mut().insert(usage);
-    }
-    let method = request.method().clone();
-    Kind::Watched {
-        future: GuardedFuture::new(&method, service.call(request), after.ending()),
-        note,
-    }
+    after.ask_usage(request.extensions_mut());
+    Kind::Watched { future: GuardedFuture::call(service, request, after.ending()), note }
 }
 
 impl Note {
     #[inline]
     fn write<B>(&mut self, response: &mut Response<B>) {
-        mem::take(&mut self.lines).insert_into(response.headers_mut());
-        if let Some(decision) = self.decision.take() {
+        add_lines(mem::take(&mut self.lines), response);
+        // That of a limiter further in stays.
+        if let Some(decision) = self.decision.take()
+            && Decision::of(response.extensions()).is_none()
+        {
             response.extensions_mut().insert(*decision);
         }
+    }
+}
+
+/// Adds the fields to an answer, unless a limiter further in refused: what is left here may point
+/// further into the future than its `Retry-After`.
+#[inline]
+fn add_lines<B>(lines: Lines, response: &mut Response<B>) {
+    let refused = |local: &LocalRejection| local.by() == NAME;
+    if !lines.is_none() && !response.extensions().get().is_some_and(refused) {
+        lines.insert_into(response.headers_mut());
     }
 }
 
@@ -163,7 +168,10 @@ impl<S, B, St: Store> Held<S, B, St> {
                 Step::Pass(_) | Step::Refuse(_) => return Poll::Ready(()),
                 Step::Fetch(fetch) => {
                     ready!(fetch.as_mut().poll(cx));
-                    self.limiter.decide_at_length(&Head::of(&self.request), false)
+                    self.fetched += 1;
+                    // Each policy may have a plan to fetch, and none of them twice.
+                    let fetch = self.fetched < self.limiter.rules.len();
+                    self.limiter.decide_at_length(&Head::of(&self.request), fetch)
                 }
                 Step::Later(later) => ready!(later.as_mut().poll(cx)),
             };
@@ -190,9 +198,7 @@ where
                 }
                 KindProj::Plain { future, lines } => {
                     let mut response = ready!(future.poll(cx))?;
-                    if !lines.is_none() {
-                        mem::take(lines).insert_into(response.headers_mut());
-                    }
+                    add_lines(mem::take(lines), &mut response);
                     return Poll::Ready(Ok(response.map(RateLimitBody::unwatched)));
                 }
                 KindProj::Noted { future, note } => {

@@ -50,10 +50,10 @@ impl Rate {
 
     /// When a bucket is full again that was written so.
     ///
-    /// `debt` is how far below empty this quota lets a bucket fall. Whatever lies beyond that was
-    /// written under a quota that has since been swapped for this one, and nobody has to wait much
-    /// longer than an empty bucket of the quota that holds now. Parts of a nanosecond that the other
-    /// quota wrote are rounded up.
+    /// `debt` is how far below empty this quota lets a bucket fall. Whatever lies beyond that is cut
+    /// off: it was written under a quota that has since been swapped for this one, and nobody has to
+    /// wait much longer than an empty bucket of the quota that holds now. Parts of a nanosecond that
+    /// another quota wrote are rounded up.
     #[inline]
     pub(crate) fn read(&self, now: Instant, stored: Span, debt: u64) -> Span {
         let mut full = stored;

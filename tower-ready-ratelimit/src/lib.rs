@@ -125,7 +125,7 @@
 //! | `redis` | no | `store::redis`: limits that instances share; costs redis-rs and tokio's runtime |
 //! | `redis-tls` | no | `rediss://`; costs rustls with aws-lc-rs |
 //! | `delay` | no | `Policy::delay`; costs tokio's timer and semaphore |
-//! | `client` | no | `client::Pace` for outgoing calls; costs tokio's timer |
+//! | `client` | no | `client::Pace` for outgoing calls; costs tokio's timer and semaphore, and httpdate |
 //! | `test-util` | no | the clock is tokio's, so that `tokio::time::pause` rules it |
 
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::unwrap_used))]
@@ -151,6 +151,8 @@ mod hash;
 pub mod key;
 mod layer;
 mod limiter;
+#[cfg(any(feature = "client", feature = "delay"))]
+mod line;
 #[cfg(feature = "tracing")]
 mod log;
 mod penalty;
@@ -193,6 +195,6 @@ pub use self::governor::{Governed, GovernorStore};
 #[cfg(feature = "tracing")]
 pub use self::log::LogRefusals;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

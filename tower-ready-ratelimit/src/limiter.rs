@@ -113,7 +113,8 @@ impl<St: Store> RateLimiter<St> {
     /// Swaps the quota of a policy, for every request from now on.
     ///
     /// Buckets keep the time that they need to be full again, so that a swap hands out no burst.
-    /// Nobody waits longer than an empty bucket of the new quota needs, and a second.
+    /// Nobody waits longer than an empty bucket of the new quota needs, and a second. Callers with
+    /// [plans](crate::Policy::plans) of their own keep those.
     ///
     /// # Errors
     ///
@@ -198,7 +199,7 @@ impl<St: Store> Bucket<St> {
     }
 
     pub(crate) fn demand<'a>(&self, quota: &'a Quota, units: u64) -> Demand<'a> {
-        Demand { key: self.key, quota, units, debt: self.rule().policy.debt }
+        self.rule().demand_of(self.key, quota, units)
     }
 
     fn rule(&self) -> &Rule {

@@ -74,7 +74,7 @@ impl Penalties {
         let state = self.table.with(key, now.as_nanos(), Overflow::Refuse, |place| {
             place.map_or(Span::ZERO, |place| place.full)
         });
-        self.until(state).map(|until| until.since(now)).filter(|left| !left.is_zero())
+        self.left(state, now)
     }
 
     /// Notes a refusal that would have had the key wait so long, and tells how long it has to.
@@ -83,6 +83,10 @@ impl Penalties {
     pub(crate) fn strike(&self, key: KeyHash, now: Instant, wait: Duration) -> Duration {
         self.table.with(key, now.as_nanos(), Overflow::Refuse, |place| {
             let Some(mut place) = place else { return wait };
+            if let Some(left) = self.left(place.full, now) {
+                // Another request of the key was refused at the same time.
+                return wait.max(left);
+            }
             let forgiven = place.full.nanos <= now.as_nanos();
             let strikes = if forgiven { 0 } else { place.full.part };
             let strikes = (strikes + 1).min(32);
@@ -101,8 +105,10 @@ impl Penalties {
         });
     }
 
-    fn until(&self, state: Span) -> Option<Instant> {
-        (state.part > 0).then(|| Instant::from_nanos(state.nanos) - self.penalty.longest)
+    /// How much longer whoever stands so is shut out, if it is.
+    fn left(&self, state: Span, now: Instant) -> Option<Duration> {
+        let until = Instant::from_nanos(state.nanos) - self.penalty.longest;
+        (state.part > 0 && until > now).then(|| until.since(now))
     }
 }
 
@@ -128,6 +134,17 @@ mod tests {
         assert_eq!(penalties.strike(key, now, Duration::ZERO), SECOND);
         penalties.forgive(key, now);
         assert_eq!(penalties.remaining(key, now), None);
+    }
+
+    #[test]
+    fn refusals_at_the_same_time_are_one_strike() {
+        let penalties = Penalties::new(Penalty::first(SECOND), 16);
+        let (key, start) = (KeyHash::from_bits(7), Instant::from_nanos(1));
+        for _ in 0..9 {
+            assert_eq!(penalties.strike(key, start, Duration::ZERO), SECOND);
+        }
+        assert_eq!(penalties.strike(key, start, 3 * SECOND), 3 * SECOND);
+        assert_eq!(penalties.strike(key, start + SECOND, Duration::ZERO), 2 * SECOND);
     }
 
     #[test]

@@ -16,7 +16,9 @@ use crate::{Head, Quota};
 /// Finds the quota of a request: that of the caller's plan.
 ///
 /// A closure over the head is one, for plans that are at hand; [`CachedPlans`] is one for plans that
-/// have to be fetched. A bucket keeps what was taken from it when the plan changes.
+/// have to be fetched. A bucket keeps what was taken from it when the plan changes: whoever owes more
+/// than the new plan could have lent pays that off, unless its bucket is
+/// [reset](crate::Bucket::reset).
 pub trait Plans: Send + Sync + 'static {
     /// The quota of a request.
     fn quota(&self, head: &Head<'_>, now: Instant) -> Planned;
@@ -79,7 +81,8 @@ where
     F: Fn(K) -> T + Send + Sync + 'static,
     T: Future<Output = Option<Quota>> + Send + 'static,
 {
-    /// Fetches the plan of whom `name` names, and remembers it, found or not, for `lifetime`.
+    /// Fetches the plan of whom `name` names, and remembers it, found or not, for `lifetime`, at least
+    /// a second.
     ///
     /// It remembers `capacity` plans at most, at least one. A request whose caller has no name has
     /// the policy's own quota. Requests that miss the same plan at the same time each fetch it.
@@ -87,7 +90,12 @@ where
         Self {
             name,
             fetch,
-            cache: Arc::new(Cache { plans: Mutex::default(), lifetime, capacity: capacity.max(1) }),
+            cache: Arc::new(Cache {
+                plans: Mutex::default(),
+                // The request that fetches a plan reads it from here.
+                lifetime: lifetime.max(Duration::from_secs(1)),
+                capacity: capacity.max(1),
+            }),
         }
     }
 }

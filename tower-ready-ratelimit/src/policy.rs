@@ -112,7 +112,8 @@ impl Policy {
 
     /// A number of requests at a time: each holds a permit until its answer's body has ended.
     ///
-    /// Permits are counted in memory, for this process.
+    /// Permits are counted in memory, for this process. The answer that upgrades a connection, to a
+    /// WebSocket say, has no body: what follows it holds no permit.
     pub fn concurrent(name: impl Into<Cow<'static, str>>, permits: u32) -> Self {
         Self::of(name.into(), Limit::Concurrent(permits))
     }
@@ -169,7 +170,8 @@ impl Policy {
         self
     }
 
-    /// Counts and tells of refusals, but refuses nobody. Default: no.
+    /// Counts and tells of refusals, but refuses nobody. What depends on plans and answers, it counts
+    /// as it would. Default: no.
     pub fn shadow(mut self, shadow: bool) -> Self {
         self.shadow = shadow;
         self
@@ -188,7 +190,7 @@ impl Policy {
     ///
     /// The units are taken when the request comes and put back when its answer does not count, so
     /// that no number of requests at once gets past the quota. A request whose answer never came
-    /// counts: else whoever leaves early would pay nothing.
+    /// counts: else whoever leaves early would pay nothing. So does one about which this panics.
     pub fn counts(mut self, counts: impl Fn(&Answer) -> bool + Send + Sync + 'static) -> Self {
         self.counts = Some(Arc::new(counts));
         self
@@ -196,6 +198,9 @@ impl Policy {
 
     /// Takes the [`cost`](Self::cost) as a reservation, and the true one when the answer has ended:
     /// the difference is put back or charged. Default: the cost is the price.
+    ///
+    /// Whoever leaves pays for the bytes that passed, or what the handler has told by then; if it has
+    /// told nothing yet, the reservation.
     pub fn settle(mut self, by: Settle) -> Self {
         self.settle = Some(by);
         self

@@ -14,6 +14,7 @@ use crate::{
     plan::{Fetch, Planned},
     policy::{Limit, Missing},
     stats::Counters,
+    store::Demand,
 };
 
 /// How many keys may be shut out, or have requests in flight, at a time: 1.5 MB for each.
@@ -29,7 +30,7 @@ pub(crate) struct Rule {
     pub(crate) penalties: Option<Penalties>,
     pub(crate) counters: Counters,
     #[cfg(feature = "delay")]
-    pub(crate) lines: Option<Arc<crate::delay::Lines>>,
+    pub(crate) lines: Option<Arc<crate::line::Lines>>,
     hasher: KeyHasher,
 }
 
@@ -57,7 +58,7 @@ impl Rule {
             penalties: policy.penalty.map(|penalty| Penalties::new(penalty, SIDE_KEYS)),
             counters: Counters::default(),
             #[cfg(feature = "delay")]
-            lines: policy.delay.map(|longest| Arc::new(crate::delay::Lines::new(longest))),
+            lines: policy.delay.map(|_| Arc::default()),
             policy,
         }
     }
@@ -84,8 +85,21 @@ impl Rule {
     }
 
     #[inline]
-    pub(crate) fn units(&self, head: &Head<'_>) -> u64 {
+    fn units(&self, head: &Head<'_>) -> u64 {
         self.policy.cost.as_ref().map_or(1, |cost| cost(head))
+    }
+
+    /// What a request wants of its bucket, under its quota.
+    #[inline]
+    pub(crate) fn demand<'a>(&self, key: KeyHash, quota: &'a Quota, head: &Head<'_>) -> Demand<'a> {
+        Demand { units: self.units(head), ..self.demand_of(key, quota, 0) }
+    }
+
+    #[inline]
+    pub(crate) fn demand_of<'a>(&self, key: KeyHash, quota: &'a Quota, units: u64) -> Demand<'a> {
+        // The plan of a caller is no swap.
+        let swapped = self.quota.is_swapped() && self.quota.get() == *quota;
+        Demand { key, quota, units, debt: self.policy.debt, swapped }
     }
 
     /// The quota of a request, or the plan that has to be fetched first.

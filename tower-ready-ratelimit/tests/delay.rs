@@ -10,7 +10,10 @@ use tokio::{
     time::Instant,
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_ready_ratelimit::{Policy, Quota, RateLimiter, key};
+use tower_ready_ratelimit::{
+    MemoryStore, Policy, Quota, RateLimiter, Secret, key,
+    store::{Change, Demand, Reading, Store, StoreError, Taking},
+};
 
 const CALLER: HeaderName = HeaderName::from_static("x-caller");
 
@@ -19,7 +22,7 @@ fn limiter(quota: Quota, longest: Duration) -> RateLimiter {
     RateLimiter::builder().keys(100).policy(policy).build().unwrap()
 }
 
-async fn call(limiter: RateLimiter, caller: &'static str) -> StatusCode {
+async fn call<St: Store>(limiter: RateLimiter<St>, caller: &'static str) -> StatusCode {
     let inner = service_fn(|_: Request<()>| {
         ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
     });
@@ -31,7 +34,10 @@ async fn call(limiter: RateLimiter, caller: &'static str) -> StatusCode {
 }
 
 /// Sends calls one after the other, and says when and how each was answered.
-async fn send(limiter: &RateLimiter, calls: usize) -> JoinSet<(usize, u128, StatusCode)> {
+async fn send<St: Store>(
+    limiter: &RateLimiter<St>,
+    calls: usize,
+) -> JoinSet<(usize, u128, StatusCode)> {
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for number in 0..calls {
@@ -99,4 +105,45 @@ async fn nobody_overtakes_who_waits() {
         }
     });
     assert_eq!(late, StatusCode::OK);
+}
+
+/// Buckets in memory, but each answer takes a trip.
+struct Distant(MemoryStore);
+
+impl Store for Distant {
+    type Trip = std::future::Ready<Result<Vec<Reading>, StoreError>>;
+
+    fn take(
+        &self,
+        now: tower_ready_core::Instant,
+        demands: &[Demand<'_>],
+        readings: &mut [Reading],
+    ) -> Taking<Self::Trip> {
+        let mut answer = vec![Reading::default(); readings.len()];
+        let _ = self.0.take(now, demands, &mut answer);
+        Taking::Trip(ready(Ok(answer)))
+    }
+
+    fn adjust(&self, now: tower_ready_core::Instant, demand: &Demand<'_>, change: Change) {
+        self.0.adjust(now, demand, change);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_wait_for_a_store_beyond_a_socket_too() {
+    let quota = Quota::per_second(10).burst(2);
+    let policy = Policy::new("caller", quota).key(key::header(CALLER));
+    let limiter = RateLimiter::builder()
+        .policy(policy.delay(Duration::from_millis(250)))
+        .secret(Secret::random())
+        .with_store(Distant(MemoryStore::new(100).unwrap()))
+        .build()
+        .unwrap();
+    let mut answers = send(&limiter, 6).await.join_all().await;
+    answers.sort_unstable_by_key(|answer| answer.0);
+    let answers = answers.iter().map(|(_, millis, status)| (*millis, status.as_u16()));
+    assert_eq!(
+        answers.collect::<Vec<_>>(),
+        [(0, 200), (0, 200), (100, 200), (200, 200), (0, 429), (0, 429)]
+    );
 }

@@ -1,5 +1,6 @@
 //! One line in the log, however many are refused.
 
+use tower_ready_core::Instant;
 use tower_ready_ratelimit::{LogRefusals, Policy, Quota, RateLimiter};
 use tower_ready_testing::{Call, each_host, logs};
 
@@ -12,13 +13,15 @@ each_host! {
             .on_event(LogRefusals::default())
             .build()
             .unwrap();
+        let started = Instant::now();
         let server = host.serve(limiter.layer()).await;
         server.call(Call::ok()).await.assert_ok();
         for _ in 0..20 {
             assert!(!server.call(Call::ok()).await.is_ok());
         }
         let lines = logs.under("tower_ready_ratelimit");
-        assert!((1..=3).contains(&lines.len()), "{lines:?}");
+        let seconds = Instant::now().since(started).as_secs() as usize;
+        assert!((1..=seconds + 1).contains(&lines.len()), "{lines:?} in {seconds} s");
         assert_eq!(lines[0].message(), "a request was refused");
         assert_eq!(lines[0].field("policy"), Some("all"));
         assert_eq!(lines[0].field("reason"), Some("quota"));

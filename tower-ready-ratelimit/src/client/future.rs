@@ -9,12 +9,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
-use tower_ready_core::Instant;
 use tower_ready_problem::Caller;
 use tower_service::Service;
 
-use super::{Pace, Turn, refusal};
+use super::{Pace, refusal};
 use crate::{KeyHash, RateLimitBody};
 
 pin_project! {
@@ -40,15 +38,17 @@ pin_project! {
     }
 }
 
-/// A call that waits for its turn. Boxed with its timer: it has time.
+/// A call that waits for its turn. Boxed: it has time.
 struct Waiting<S, B>(Option<Box<Held<S, B>>>);
 
 struct Held<S, B> {
     service: S,
     request: Request<B>,
-    until: Instant,
-    sleep: Pin<Box<Sleep>>,
+    turn: TurnFuture,
 }
+
+/// Comes with a turn, or with the time that it would take.
+type TurnFuture = Pin<Box<dyn Future<Output = Result<(), Duration>> + Send>>;
 
 impl<S, B> PaceFuture<S, B>
 where
@@ -67,10 +67,9 @@ where
         request: Request<B>,
         pace: Pace,
         key: KeyHash,
-        wait: Duration,
-        until: Instant,
+        turn: TurnFuture,
     ) -> Self {
-        let held = Box::new(Held { service, request, until, sleep: Box::pin(sleep(wait)) });
+        let held = Box::new(Held { service, request, turn });
         Self { kind: Kind::Waiting { waiting: Waiting(Some(held)) }, pace, key }
     }
 }
@@ -100,21 +99,12 @@ where
                 KindProj::Waiting { waiting } => {
                     #[expect(clippy::expect_used, reason = "it is replaced when it is taken")]
                     let held = waiting.0.as_mut().expect("it waits");
-                    ready!(held.sleep.as_mut().poll(cx));
-                    let now = Instant::now();
-                    let turn = this.pace.turn(*this.key, now);
-                    if let Turn::In(wait) = turn
-                        && now + wait <= held.until
-                    {
-                        // Somebody else was faster.
-                        held.sleep = Box::pin(sleep(wait));
-                        continue;
-                    }
+                    let turn = ready!(held.turn.as_mut().poll(cx));
                     #[expect(clippy::expect_used, reason = "as above")]
                     let mut held = *waiting.0.take().expect("it waits");
                     match turn {
-                        Turn::Now => Kind::Inner { future: held.service.call(held.request) },
-                        Turn::In(wait) => Kind::Answer {
+                        Ok(()) => Kind::Inner { future: held.service.call(held.request) },
+                        Err(wait) => Kind::Answer {
                             response: Some(refusal(wait).answer(&Caller::of(&held.request))),
                         },
                     }

@@ -22,21 +22,25 @@
 
 mod fields;
 mod future;
+mod hint;
 mod service;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Request, Response, StatusCode, header::HOST};
+use http::{Request, Response, StatusCode, header::HOST};
+use tokio::time::sleep;
 use tower_ready_core::{Deadline, Instant, LocalRejection, Outcome, Verdict};
 use tower_ready_problem::{Problem, types::QUOTA_EXCEEDED};
 
+use self::hint::retry_after;
 pub use self::{
     future::PaceFuture,
     service::{PaceLayer, PaceService},
 };
 use crate::{
-    ConfigError, ConfigErrorKind, KeyHash, MemoryStore, Quota, Secret,
+    ConfigError, ConfigErrorKind, KeyHash, Level, MemoryStore, Quota, Secret,
     hash::KeyHasher,
+    line::{Lines, Place},
     quota::Span,
     store::{Demand, Overflow, Table},
 };
@@ -44,10 +48,12 @@ use crate::{
 /// Keeps outgoing calls to a quota, and to what each upstream asks for.
 ///
 /// 1. Each authority (host and port) has a bucket of its own, and a moment before which it wants no
-///    calls: that of `Retry-After` on a `429` or `503`, of `grpc-retry-pushback-ms`, or of a
-///    `RateLimit` field with nothing left. Of gRPC answers it sees what stands in their head.
-/// 2. A call waits at most as long as [`longest_wait`](Self::longest_wait), and never beyond the
-///    [`Deadline`] in its extensions.
+///    calls: that of `Retry-After`, in seconds or as a date, on a `429` or `503`, that of
+///    `grpc-retry-pushback-ms`, or that of a `RateLimit` field with nothing left. Of gRPC answers it
+///    sees what stands in their head.
+/// 2. Calls that wait for one authority go in the order in which they came. A call waits at most as
+///    long as [`longest_wait`](Self::longest_wait), and never beyond the [`Deadline`] in its
+///    extensions.
 /// 3. One whose turn would come later is answered here and at once, as the upstream would: a `429`
 ///    problem with `Retry-After`, marked by a [`LocalRejection`].
 ///
@@ -62,6 +68,7 @@ struct Inner {
     longest_pause: Duration,
     store: MemoryStore,
     pauses: Arc<Table>,
+    lines: Arc<Lines>,
     hasher: KeyHasher,
 }
 
@@ -89,6 +96,7 @@ impl Pace {
             longest_pause: Duration::from_secs(60),
             store: MemoryStore::new(KEYS)?,
             pauses: Arc::new(Table::new(KEYS)),
+            lines: Arc::default(),
             hasher: Secret::random().hasher_for("pace"),
         })))
     }
@@ -118,12 +126,17 @@ impl Pace {
         self.0.hasher.hash(authority.or_else(host).unwrap_or_default())
     }
 
-    /// Takes a turn, or tells when there will be one.
-    fn turn(&self, key: KeyHash, now: Instant) -> Turn {
-        let paused = self.0.pauses.with(key, now.as_nanos(), Overflow::Refuse, |place| {
+    /// How much longer an upstream wants no calls.
+    fn pause(&self, key: KeyHash, now: Instant) -> Duration {
+        let until = self.0.pauses.with(key, now.as_nanos(), Overflow::Refuse, |place| {
             place.map_or(0, |place| place.full.nanos)
         });
-        let pause = Instant::from_nanos(paused).since(now);
+        Instant::from_nanos(until).since(now)
+    }
+
+    /// Takes a turn, or tells when there will be one.
+    fn turn(&self, key: KeyHash, now: Instant) -> Turn {
+        let pause = self.pause(key, now);
         if !pause.is_zero() {
             return Turn::In(pause);
         }
@@ -131,6 +144,45 @@ impl Pace {
             Ok(_) => Turn::Now,
             Err(level) => Turn::In(level.wait(1).unwrap_or(Duration::MAX)),
         }
+    }
+
+    /// Takes a turn if nobody waits for one.
+    fn turn_at_once(&self, key: KeyHash, now: Instant) -> bool {
+        !self.0.lines.has(key) && matches!(self.turn(key, now), Turn::Now)
+    }
+
+    /// Gets in line, if a turn comes in time; else it tells how long that would take.
+    fn line_up(&self, key: KeyHash, now: Instant, until: Instant) -> Result<Place, Duration> {
+        let (pause, level) = self.after_pause(key, now);
+        let start = now + pause;
+        if start > until {
+            return Err(told(pause, level));
+        }
+        let joined = self.0.lines.join(key, 1, level, true, until.since(start));
+        joined.map_err(|served| told(pause, served))
+    }
+
+    /// Waits for a turn, or finds out how long that would take.
+    async fn wait(self, key: KeyHash, until: Instant, place: Place) -> Result<(), Duration> {
+        let Ok(_turn) = place.turn(until.since(Instant::now())).await else {
+            let (pause, level) = self.after_pause(key, Instant::now());
+            return Err(told(pause, level));
+        };
+        loop {
+            let now = Instant::now();
+            match self.turn(key, now) {
+                Turn::Now => return Ok(()),
+                Turn::In(wait) if now + wait <= until => sleep(wait).await,
+                Turn::In(wait) => return Err(wait),
+            }
+        }
+    }
+
+    /// How long a pause lasts, and how the bucket will stand then if nobody takes.
+    fn after_pause(&self, key: KeyHash, now: Instant) -> (Duration, Level) {
+        let pause = self.pause(key, now);
+        let level = self.0.store.peek(now + pause, &Demand::new(key, &self.0.quota));
+        (pause, level)
     }
 
     /// Until when a call may wait.
@@ -169,7 +221,7 @@ fn asked_pause<B>(response: &Response<B>) -> Option<Duration> {
     let headers = response.headers();
     let told = match Verdict::of_head(response) {
         Verdict::Known(Outcome::Ignored) => return None,
-        Verdict::Known(Outcome::RateLimited(told)) => told,
+        Verdict::Known(Outcome::RateLimited(told)) => told.or_else(|| retry_after(headers)),
         Verdict::Known(_) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
             retry_after(headers)
         }
@@ -178,9 +230,9 @@ fn asked_pause<B>(response: &Response<B>) -> Option<Duration> {
     told.max(fields::nothing_left(headers))
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+/// How long until a call may go, after a pause that leaves the bucket like this.
+fn told(pause: Duration, level: Level) -> Duration {
+    pause.saturating_add(level.wait(1).unwrap_or(Duration::MAX))
 }
 
 impl fmt::Debug for Pace {

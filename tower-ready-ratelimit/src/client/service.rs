@@ -11,7 +11,7 @@ use tower_ready_core::Instant;
 use tower_ready_problem::Caller;
 use tower_service::Service;
 
-use super::{Pace, PaceFuture, Turn, refusal};
+use super::{Pace, PaceFuture, refusal};
 use crate::RateLimitBody;
 
 /// Keeps the calls of a client to a [`Pace`].
@@ -59,19 +59,21 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (pace, now) = (self.pace.clone(), Instant::now());
         let key = pace.key(&request);
-        match pace.turn(key, now) {
-            Turn::Now => PaceFuture::inner(self.inner.call(request), pace, key),
-            Turn::In(wait) => {
-                // The ready instance waits or is let go; a clone takes its place.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                let until = pace.patience(&request, now);
-                if now + wait <= until {
-                    PaceFuture::wait(ready, request, pace, key, wait, until)
-                } else {
-                    let answer = refusal(wait).answer(&Caller::of(&request));
-                    PaceFuture::answer(answer, pace, key)
-                }
+        if pace.turn_at_once(key, now) {
+            return PaceFuture::inner(self.inner.call(request), pace, key);
+        }
+        // The ready instance waits or is let go; a clone takes its place.
+        let clone = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, clone);
+        let until = pace.patience(&request, now);
+        match pace.line_up(key, now, until) {
+            Ok(place) => {
+                let turn = Box::pin(pace.clone().wait(key, until, place));
+                PaceFuture::wait(ready, request, pace, key, turn)
+            }
+            Err(wait) => {
+                let answer = refusal(wait).answer(&Caller::of(&request));
+                PaceFuture::answer(answer, pace, key)
             }
         }
     }

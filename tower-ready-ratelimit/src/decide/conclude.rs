@@ -1,5 +1,7 @@
 //! What follows from the answer of a store.
 
+use std::iter;
+
 use http::HeaderValue;
 
 use super::{Answered, Pass, Step, Want};
@@ -23,12 +25,11 @@ impl<St: Store> Shared<St> {
         if !taken {
             return Step::Refuse(self.refuse(set));
         }
+        for rule in after.iter().flat_map(|after| after.permitted()) {
+            self.rules[rule].counters.allowed.add_one();
+        }
         for want in set.wants {
-            let rule = &self.rules[want.rule];
-            rule.counters.allowed.add_one();
-            if rule.policy.counts.is_some() || rule.policy.settle.is_some() {
-                self.after(&mut after).reserve(want.rule, &want.demand());
-            }
+            self.admit(want, &mut after);
         }
         Step::Pass(Pass {
             lines: match self.fields {
@@ -38,6 +39,16 @@ impl<St: Store> Shared<St> {
             after,
             decision: self.expose(set, true),
         })
+    }
+
+    /// Counts a request that passes, and remembers what its answer may change.
+    #[inline]
+    pub(super) fn admit(&self, want: &Want, after: &mut Option<Box<After<St>>>) {
+        let rule = &self.rules[want.rule];
+        rule.counters.allowed.add_one();
+        if rule.policy.counts.is_some() || rule.policy.settle.is_some() {
+            self.after(after).reserve(want.rule, &want.demand());
+        }
     }
 
     pub(super) fn after<'a>(&self, after: &'a mut Option<Box<After<St>>>) -> &'a mut After<St> {
@@ -75,5 +86,9 @@ impl<St: Store> Shared<St> {
             };
             Box::new(Decision::new(set.standings().map(standing), passed))
         })
+    }
+
+    pub(super) fn expose_without_bucket(&self, passed: bool) -> Option<Box<Decision>> {
+        self.exposes.then(|| Box::new(Decision::new(iter::empty(), passed)))
     }
 }

@@ -3,6 +3,7 @@
 mod conclude;
 mod refuse;
 mod set;
+mod shadow;
 mod trip;
 
 use std::{pin::Pin, time::Duration};
@@ -11,7 +12,10 @@ use tower_ready_core::Instant;
 use tower_ready_problem::Problem;
 
 use self::set::Set;
-pub(crate) use self::set::{Answered, Want};
+pub(crate) use self::{
+    refuse::NAME,
+    set::{Answered, Want},
+};
 use crate::{
     Decision, Fields, Head, Reason,
     after::After,
@@ -88,8 +92,7 @@ impl<St: Store> Shared<St> {
         // Borrowed, not copied: a copy of what was written word by word just now makes the
         // processor wait for all of its words.
         let quota = rule.quota.get();
-        let demand =
-            [Demand { key, quota: &quota, units: rule.units(head), debt: rule.policy.debt }];
+        let demand = [rule.demand(key, &quota, head)];
         let mut reading = [Reading::default()];
         let taking = self.store.take(now, &demand, &mut reading);
         if let (Taking::Done(true), Fields::None) = (&taking, self.fields) {
@@ -114,14 +117,18 @@ impl<St: Store> Shared<St> {
                 let answered = Answered { now, wants, readings };
                 self.conclude(&answered, taken, None)
             }
-            Taking::Trip(future) => self.trip(future, now, wants, Vec::new(), None),
+            Taking::Trip(future) => self.trip(future, now, wants, None),
         }
     }
 
     #[inline(never)]
     fn decide_among<const N: usize>(&self, head: &Head<'_>, fetch: bool) -> Step<St> {
         if self.exempt.iter().any(|exempt| exempt(head)) {
-            return Step::Pass(Pass::nothing());
+            return Step::Pass(Pass {
+                lines: Lines::None,
+                after: None,
+                decision: self.expose_without_bucket(true),
+            });
         }
         let now = Instant::now();
         let mut set = Set::<N>::new();
@@ -131,31 +138,35 @@ impl<St: Store> Shared<St> {
             Gathered::Refused(refusal) => return Step::Refuse(refusal),
             Gathered::Fetch(fetch) => return Step::Fetch(fetch),
         }
+        let step = self.decide_set(now, &set, after);
+        if self.has_shadows { self.look_on(head, now, step) } else { step }
+    }
+
+    #[inline]
+    fn decide_set<const N: usize>(
+        &self,
+        now: Instant,
+        set: &Set<N>,
+        after: Option<Box<After<St>>>,
+    ) -> Step<St> {
         let mut readings = [Reading::default(); N];
         let readings = &mut readings[..set.len];
         let wants = &set.wants[..set.len];
         #[cfg(feature = "delay")]
         if let Some(behind) = self.behind(wants) {
-            return self.line_up(now, wants, behind, after);
+            return self.line_up(now, wants, behind, None, after);
         }
         let demands = set.wants.each_ref().map(Want::demand);
         match self.store.take(now, &demands[..set.len], readings) {
             Taking::Done(taken) => {
                 let answered = Answered { now, wants, readings };
                 #[cfg(feature = "delay")]
-                if !taken && let Some(short) = self.may_wait(&answered) {
-                    return self.line_up(now, wants, short, after);
+                if !taken && let Some((short, level)) = self.may_wait(&answered) {
+                    return self.line_up(now, wants, short, Some(level), after);
                 }
-                let step = self.conclude(&answered, taken, after);
-                if self.has_shadows && matches!(step, Step::Pass(_)) {
-                    if !self.store.is_local() {
-                        return self.look_on_later(step, now, self.shadows(head, now));
-                    }
-                    self.look_on(head, now);
-                }
-                step
+                self.conclude(&answered, taken, after)
             }
-            Taking::Trip(future) => self.trip(future, now, wants, self.shadows(head, now), after),
+            Taking::Trip(future) => self.trip(future, now, wants, after),
         }
     }
 
@@ -170,8 +181,14 @@ impl<St: Store> Shared<St> {
         after: &mut Option<Box<After<St>>>,
     ) -> Gathered {
         for (at, rule) in self.rules.iter().enumerate() {
-            if rule.policy.shadow || !rule.applies(head) {
+            if !rule.applies(head) {
                 continue;
+            }
+            if rule.policy.shadow {
+                match rule.quota_of(head, now) {
+                    Err(later) if fetch => return Gathered::Fetch(later),
+                    _ => continue,
+                }
             }
             let key = match rule.who(head) {
                 Who::Key(key) => key,
@@ -185,7 +202,7 @@ impl<St: Store> Shared<St> {
             }
             if let Some(permits) = &rule.permits {
                 match permits.acquire(key) {
-                    Some((permit, _)) => self.after(after).hold(permit),
+                    Some((permit, _)) => self.after(after).hold(at, permit),
                     None => {
                         let wait = rule.strike(key, now, Duration::from_secs(1));
                         let reason = Reason::Concurrency;
@@ -200,20 +217,8 @@ impl<St: Store> Shared<St> {
                 // The plan was fetched just now and is gone again: the cache is too small.
                 Err(_) => rule.quota.get(),
             };
-            set.push(Want {
-                rule: at,
-                key,
-                quota,
-                units: rule.units(head),
-                debt: rule.policy.debt,
-            });
+            set.push(Want::of(at, &rule.demand(key, &quota, head)));
         }
         Gathered::Ready
-    }
-}
-
-impl<St: Store> Pass<St> {
-    pub(crate) const fn nothing() -> Self {
-        Self { lines: Lines::None, after: None, decision: None }
     }
 }

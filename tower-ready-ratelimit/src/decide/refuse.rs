@@ -10,13 +10,16 @@ use tower_ready_problem::{
 
 use super::{Answered, Refusal, Step};
 use crate::{
-    Head, KeyHash, Reason,
+    KeyHash, Reason,
     event::Event,
     fields::{Item, Lines},
     limiter::Shared,
-    rule::{Rule, Who},
-    store::{Demand, Reading, Store, StoreError, Taking},
+    rule::Rule,
+    store::{Store, StoreError},
 };
+
+/// By what our refusals are marked.
+pub(crate) const NAME: &str = "ratelimit";
 
 impl<St: Store> Shared<St> {
     #[cold]
@@ -70,7 +73,7 @@ impl<St: Store> Shared<St> {
                 }
                 _ => Lines::None,
             },
-            decision: None,
+            decision: self.expose_without_bucket(false),
         }
     }
 
@@ -82,7 +85,7 @@ impl<St: Store> Shared<St> {
             problem: rejection(&MALFORMED_REQUEST, Reason::Key)
                 .detail("the request does not say on whose behalf it comes"),
             lines: Lines::None,
-            decision: None,
+            decision: self.expose_without_bucket(false),
         }
     }
 
@@ -93,7 +96,7 @@ impl<St: Store> Shared<St> {
         Step::Refuse(Refusal {
             problem: rejection(&UNAVAILABLE, Reason::Store).retry_after(Duration::from_secs(1)),
             lines: Lines::None,
-            decision: None,
+            decision: self.expose_without_bucket(false),
         })
     }
 
@@ -107,37 +110,10 @@ impl<St: Store> Shared<St> {
             shadow: false,
         });
     }
-
-    /// Lets the policies in shadow mode count a request that passes.
-    #[cold]
-    pub(super) fn look_on(&self, head: &Head<'_>, now: Instant) {
-        for rule in self.rules.iter().filter(|rule| rule.policy.shadow && rule.applies(head)) {
-            let Who::Key(key) = rule.who(head) else {
-                continue;
-            };
-            let quota = rule.quota_of(head, now).unwrap_or_else(|_| rule.quota.get());
-            let demand =
-                Demand { key, quota: &quota, units: rule.units(head), debt: rule.policy.debt };
-            let mut reading = [Reading::default()];
-            match self.store.take(now, &[demand], &mut reading) {
-                Taking::Done(true) | Taking::Trip(_) => rule.counters.allowed.add_one(),
-                Taking::Done(false) => {
-                    rule.counters.would_refuse.add_one();
-                    self.observer.on_event(&Event::Refused {
-                        policy: &rule.policy.name,
-                        key: key.tag(),
-                        retry_after: reading[0].level(now, &demand).wait(demand.units),
-                        reason: Reason::Quota,
-                        shadow: true,
-                    });
-                }
-            }
-        }
-    }
 }
 
 pub(super) fn rejection(kind: &'static ProblemType, reason: Reason) -> Problem {
-    Problem::new(kind).rejected_by(LocalRejection::new("ratelimit", reason.as_str()))
+    Problem::new(kind).rejected_by(LocalRejection::new(NAME, reason.as_str()))
 }
 
 impl Rule {

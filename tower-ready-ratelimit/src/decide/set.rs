@@ -14,7 +14,8 @@ pub(crate) struct Want {
     pub(crate) key: KeyHash,
     pub(crate) quota: Quota,
     pub(crate) units: u64,
-    pub(super) debt: u64,
+    debt: u64,
+    swapped: bool,
 }
 
 /// What all policies want. There is room for as many as there are, on the stack.
@@ -37,14 +38,17 @@ impl Want {
         quota: Quota::per_second(0),
         units: 0,
         debt: 0,
+        swapped: false,
     };
 
     pub(super) const fn of(rule: usize, demand: &Demand<'_>) -> Self {
-        Self { rule, key: demand.key, quota: *demand.quota, units: demand.units, debt: demand.debt }
+        let Demand { key, quota, units, debt, swapped } = *demand;
+        Self { rule, key, quota: *quota, units, debt, swapped }
     }
 
     pub(crate) const fn demand(&self) -> Demand<'_> {
-        Demand { key: self.key, quota: &self.quota, units: self.units, debt: self.debt }
+        let Self { key, units, debt, swapped, .. } = *self;
+        Demand { key, quota: &self.quota, units, debt, swapped }
     }
 }
 

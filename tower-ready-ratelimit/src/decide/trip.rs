@@ -4,12 +4,11 @@ use tower_ready_core::Instant;
 
 use super::{Answered, Pass, Step, Want};
 use crate::{
-    Head, OnStoreError,
+    OnStoreError,
     after::After,
-    event::{Event, Reason},
+    event::Event,
     limiter::Shared,
-    rule::Who,
-    store::{Demand, Reading, Store, StoreError, Taking},
+    store::{Reading, Store, StoreError},
 };
 
 impl<St: Store> Shared<St> {
@@ -19,41 +18,38 @@ impl<St: Store> Shared<St> {
         future: St::Trip,
         now: Instant,
         wants: &[Want],
-        shadows: Vec<Want>,
         after: Option<Box<After<St>>>,
     ) -> Step<St> {
         let (limiter, wants) = (self.clone(), wants.to_vec());
         Step::Later(Box::pin(async move {
-            let step = match future.await {
+            match future.await {
                 Ok(readings) if readings.len() == wants.len() => {
                     let answered = Answered { now, wants: &wants, readings: &readings };
-                    let taken = readings.iter().all(Reading::had_enough);
-                    limiter.conclude(&answered, taken, after)
+                    limiter.conclude_or_wait(&answered, after).await
                 }
                 Ok(_) => {
                     let error = StoreError::new("it answered for another set");
                     limiter.without_store(now, &wants, &error, after)
                 }
                 Err(error) => limiter.without_store(now, &wants, &error, after),
-            };
-            limiter.look_on_from_afar(matches!(step, Step::Pass(_)), now, &shadows).await;
-            step
+            }
         }))
     }
 
-    /// Lets the policies in shadow mode count a request that passes without a trip of its own.
-    #[cold]
-    pub(super) fn look_on_later(
+    async fn conclude_or_wait(
         &self,
-        step: Step<St>,
-        now: Instant,
-        shadows: Vec<Want>,
+        set: &Answered<'_>,
+        after: Option<Box<After<St>>>,
     ) -> Step<St> {
-        let limiter = self.clone();
-        Step::Later(Box::pin(async move {
-            limiter.look_on_from_afar(matches!(step, Step::Pass(_)), now, &shadows).await;
-            step
-        }))
+        let taken = set.readings.iter().all(Reading::had_enough);
+        #[cfg(feature = "delay")]
+        if !taken && let Some((short, level)) = self.may_wait(set) {
+            return match self.line_up(set.now, set.wants, short, Some(level), after) {
+                Step::Later(turn) => turn.await,
+                refused => refused,
+            };
+        }
+        self.conclude(set, taken, after)
     }
 
     /// Decides as the policies want it while the store cannot be asked.
@@ -94,56 +90,5 @@ impl<St: Store> Shared<St> {
             decision.degrade();
         }
         step
-    }
-
-    /// What the policies in shadow mode want of a request. Only a store at hand answers them at
-    /// once; another one is asked when the request is known to pass.
-    #[cold]
-    pub(super) fn shadows(&self, head: &Head<'_>, now: Instant) -> Vec<Want> {
-        let mut wants = Vec::new();
-        for (at, rule) in self.rules.iter().enumerate() {
-            if !rule.policy.shadow || !rule.applies(head) {
-                continue;
-            }
-            let Who::Key(key) = rule.who(head) else {
-                continue;
-            };
-            let quota = rule.quota_of(head, now).unwrap_or_else(|_| rule.quota.get());
-            let demand =
-                Demand { key, quota: &quota, units: rule.units(head), debt: rule.policy.debt };
-            wants.push(Want::of(at, &demand));
-        }
-        wants
-    }
-
-    async fn look_on_from_afar(&self, passes: bool, now: Instant, shadows: &[Want]) {
-        for want in shadows.iter().filter(|_| passes) {
-            self.look_on_one(now, want).await;
-        }
-    }
-
-    async fn look_on_one(&self, now: Instant, want: &Want) {
-        let rule = &self.rules[want.rule];
-        let mut reading = [Reading::default()];
-        let taking = self.store.take(now, &[want.demand()], &mut reading);
-        let reading = match taking {
-            Taking::Done(_) => reading[0],
-            Taking::Trip(trip) => match trip.await.as_deref() {
-                Ok([reading]) => *reading,
-                // Nobody depends on what it would have said.
-                _ => return rule.counters.degraded.add_one(),
-            },
-        };
-        if reading.enough {
-            return rule.counters.allowed.add_one();
-        }
-        rule.counters.would_refuse.add_one();
-        self.observer.on_event(&Event::Refused {
-            policy: &rule.policy.name,
-            key: want.key.tag(),
-            retry_after: reading.level(now, &want.demand()).wait(want.units),
-            reason: Reason::Quota,
-            shadow: true,
-        });
     }
 }

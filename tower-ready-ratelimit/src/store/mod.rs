@@ -81,6 +81,9 @@ pub struct Demand<'a> {
     pub units: u64,
     /// How many units below empty the bucket may be charged with [`Change::Charge`].
     pub debt: u64,
+    /// Whether the quota was swapped in: then the bucket is in no deeper debt than it could have run
+    /// into under this one. Otherwise it keeps what was taken, whatever quota it was taken under.
+    pub swapped: bool,
 }
 
 /// A change of a bucket that does not ask whether it has enough.
@@ -120,13 +123,19 @@ impl<'a> Demand<'a> {
     /// Wants one unit, and allows no debt.
     #[must_use]
     pub const fn new(key: KeyHash, quota: &'a Quota) -> Self {
-        Self { key, quota, units: 1, debt: 0 }
+        Self { key, quota, units: 1, debt: 0, swapped: false }
     }
 
     /// Wants so many units. Default: one.
     #[must_use]
     pub const fn units(self, units: u64) -> Self {
         Self { units, ..self }
+    }
+
+    /// Frees whoever is in debt to the quota that this one took the place of. Default: no.
+    #[must_use]
+    pub const fn swapped(self, swapped: bool) -> Self {
+        Self { swapped, ..self }
     }
 }
 

@@ -12,8 +12,12 @@ impl MemoryStore {
         self.table.with(demand.key, now.as_nanos(), overflow, |place| match place {
             Some(mut place) => {
                 let reading = look(&place, now, demand);
-                if reading.enough && demand.units > 0 {
-                    place.write(reading.full);
+                if reading.enough {
+                    if demand.units > 0 {
+                        place.write(reading.full);
+                    }
+                } else {
+                    keep_cut(&mut place, demand, reading.full);
                 }
                 reading
             }
@@ -43,6 +47,7 @@ impl MemoryStore {
             for ((place, demand), reading) in places.iter_mut().zip([one, other]).zip(readings) {
                 if !enough {
                     reading.full = read(place, now, demand);
+                    keep_cut(place, demand, reading.full);
                 } else if demand.units > 0 {
                     place.write(reading.full);
                 }
@@ -91,8 +96,9 @@ impl MemoryStore {
                 }
                 for (at, (demand, reading)) in demands.iter().zip(readings).enumerate() {
                     visit(at, &mut |place| {
-                        if let Some(place) = place {
+                        if let Some(mut place) = place {
                             reading.full = read(&place, now, demand);
+                            keep_cut(&mut place, demand, reading.full);
                         }
                     });
                 }
@@ -110,10 +116,20 @@ fn look(place: &Place<'_>, now: Instant, demand: &Demand<'_>) -> Reading {
     Reading { full: taken.unwrap_or(full), enough: taken.is_some() }
 }
 
+/// Whoever is refused by a quota that was swapped in is told a wait from where its old debt was cut
+/// off. That has to be kept: cut off anew each time, the debt would stay as deep as it was.
+#[inline]
+fn keep_cut(place: &mut Place<'_>, demand: &Demand<'_>, read: Span) {
+    if demand.swapped && place.own && read < place.full {
+        place.write(read);
+    }
+}
+
 #[inline]
 pub(super) fn read(place: &Place<'_>, now: Instant, demand: &Demand<'_>) -> Span {
     // The cell that keys without a place share may be in debt to a quota of another length. It is
-    // never cut down to the length of this one, for it is not this key's alone.
-    let debt = if place.own { demand.debt } else { u64::MAX };
+    // never cut down to the length of this one, for it is not this key's alone. Nor is a bucket from
+    // which a caller takes under two plans: else one of them would wipe out what it owes to the other.
+    let debt = if place.own && demand.swapped { demand.debt } else { u64::MAX };
     demand.quota.rate().read(now, place.full, debt)
 }

@@ -88,6 +88,26 @@ async fn a_bucket_can_be_charged_refunded_reset_and_swapped() {
 }
 
 #[tokio::test]
+async fn whoever_waited_for_the_old_quota_passes_when_the_new_one_says_so() {
+    let redis = Redis::start();
+    let store = connect(&redis, patient()).await;
+    let (daily, fast) = (Quota::per_day(1), Quota::per_second(1_000));
+    assert!(passes(&store, Demand::new(number(1), &daily)).await);
+    assert!(!passes(&store, Demand::new(number(1), &fast)).await, "another plan is no swap");
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(!passes(&store, Demand::new(number(1), &fast)).await, "and frees nobody later");
+    let mut has_passed = false;
+    for _ in 0..1_000 {
+        has_passed = passes(&store, Demand::new(number(1), &fast).swapped(true)).await;
+        if has_passed {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(has_passed, "five thousand units came back in the meantime");
+}
+
+#[tokio::test]
 async fn a_rate_that_does_not_divide_is_exact_in_redis_too() {
     let redis = Redis::start();
     let store = connect(&redis, patient()).await;

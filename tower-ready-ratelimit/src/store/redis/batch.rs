@@ -15,6 +15,7 @@ pub(super) struct Wish {
     pub(super) quota: Quota,
     pub(super) units: u64,
     pub(super) debt: u64,
+    pub(super) swapped: bool,
 }
 
 /// What a request takes. Requests that take the same can be told by their number.
@@ -34,14 +35,15 @@ const SHARDS: usize = 32;
 
 impl Wish {
     pub(super) fn demand(&self) -> Demand<'_> {
-        Demand { key: self.key, quota: &self.quota, units: self.units, debt: self.debt }
+        let Self { key, units, debt, swapped, .. } = *self;
+        Demand { key, quota: &self.quota, units, debt, swapped }
     }
 }
 
 impl From<&Demand<'_>> for Wish {
     fn from(demand: &Demand<'_>) -> Self {
-        let Demand { key, quota, units, debt } = *demand;
-        Self { key, quota: *quota, units, debt }
+        let Demand { key, quota, units, debt, swapped } = *demand;
+        Self { key, quota: *quota, units, debt, swapped }
     }
 }
 
@@ -107,7 +109,8 @@ mod tests {
 
     fn set(key: u128, units: u64) -> Set {
         let key = KeyHash::from_bits(key);
-        std::iter::once(Wish { key, quota: Quota::per_second(1), units, debt: 0 }).collect()
+        std::iter::once(Wish { key, quota: Quota::per_second(1), units, debt: 0, swapped: false })
+            .collect()
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl<E: ScriptExecutor> Inner<E> {
         loop {
             let quota = entry.quota();
             let terms = self.terms(&quota);
-            let wish = Wish { key: entry.key, quota, units: 0, debt: 0 };
+            let wish = Wish { key: entry.key, quota, units: 0, debt: 0, swapped: false };
             let now = Instant::now();
             let give = give_back || self.drains.load(Relaxed);
             let ask = entry.holder.ask(now, self.next_sequence(), &terms, give);

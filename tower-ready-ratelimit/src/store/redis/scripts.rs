@@ -65,7 +65,8 @@ pub(super) fn take_args(requests: usize, wishes: &[Wish], floors: &[u64]) -> Wor
             ticks.cost(wish.units),
             ticks.tolerance,
             ticks.per_micro,
-            deepest,
+            // What a caller owes under another plan is no debt to cut off.
+            if wish.swapped { deepest } else { Ticks::MAX },
             (*floor).min(deepest),
         ];
         args.extend(numbers.map(word));

@@ -56,7 +56,7 @@ fn the_script_decides_as_the_buckets_in_memory_do() {
             micros += if next(3) == 0 { next(quota.max_burst() * unit) } else { next(2 * unit) };
             let now = Instant::from_nanos(micros * 1_000);
             let (units, requests) = (next(4), 1 + next(4) as usize);
-            let wish = Wish { key: KeyHash::from_bits(1), quota, units, debt: 0 };
+            let wish = Wish { key: KeyHash::from_bits(1), quota, units, debt: 0, swapped: false };
             let reply =
                 run(&redis, &scripts.take, micros, &key, &take_args(requests, &[wish], &[0]));
             let took = took(now, &[wish], &reply).unwrap();
@@ -87,7 +87,7 @@ fn the_script_leases_as_its_model_does() {
         let mut ledger = Ledger::new(Ticks::of(&quota), 1_000_000, terms.lag);
         let (mut micros, mut sequence) = (START, 0);
         let key = format!("{number}");
-        let wish = Wish { key: KeyHash::from_bits(1), quota, units: 0, debt: 0 };
+        let wish = Wish { key: KeyHash::from_bits(1), quota, units: 0, debt: 0, swapped: false };
         for _ in 0..250 {
             micros += [0, 300, 30_000, 400_000, 1_500_000][next(5) as usize];
             sequence += 1;
@@ -113,7 +113,13 @@ fn the_script_leases_as_its_model_does() {
 
 #[test]
 fn an_answer_that_is_none_is_an_error() {
-    let wish = Wish { key: KeyHash::from_bits(1), quota: Quota::per_second(1), units: 1, debt: 0 };
+    let wish = Wish {
+        key: KeyHash::from_bits(1),
+        quota: Quota::per_second(1),
+        units: 1,
+        debt: 0,
+        swapped: false,
+    };
     let now = Instant::from_nanos(1);
     for reply in [&[][..], &[1], &[-1, 5], &[1, 2, 3]] {
         assert!(took(now, &[wish], reply).is_err());

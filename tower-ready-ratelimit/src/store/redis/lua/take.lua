@@ -22,6 +22,10 @@ for i = 1, #KEYS do
     if den ~= per_micro and part > 0 then micros, part = micros + 1, 0 end
     left = math.max(0, (micros - now) * per_micro + part)
   end
+  -- A debt to a quota that was swapped is cut off, and that is kept: cut off anew each time, it would
+  -- stay as deep as it was.
+  -- Where none was swapped it is 2^51, and a debt of more ticks than that is only told so.
+  local is_cut = left > deepest and deepest < 2251799813685248
   left = math.max(math.min(left, deepest), floor)
   if cost > 0 then
     passed = math.min(passed, math.max(0, math.floor((tolerance - left) / cost)))
@@ -29,14 +33,14 @@ for i = 1, #KEYS do
     passed = 0
   end
   missing[i] = left
-  buckets[i] = { cost, per_micro }
+  buckets[i] = { cost, per_micro, is_cut }
 end
 local reply = { passed }
 for i = 1, #KEYS do
-  local cost, per_micro = buckets[i][1], buckets[i][2]
+  local cost, per_micro, is_cut = buckets[i][1], buckets[i][2], buckets[i][3]
   local left = missing[i] + passed * cost
   reply[i + 1] = left
-  if passed > 0 and cost > 0 then
+  if is_cut or (passed > 0 and cost > 0) then
     local micros = math.floor(left / per_micro)
     local part = left - micros * per_micro
     local value = string.format('%.0f', now + micros)
