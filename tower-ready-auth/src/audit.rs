@@ -22,7 +22,7 @@ impl Auth {
     /// Tells that somebody was let in.
     #[inline]
     pub(crate) fn tell_admitted(&self, head: &Head<'_>, good: &Good) {
-        if self.0.observer.is_some() || is_logged!(DEBUG) || good.unchecked && is_logged!(WARN) {
+        if self.0.observer.is_some() || is_logged!(DEBUG) || good.unchecked {
             self.admitted(head, good);
         }
     }
