@@ -17,7 +17,8 @@ use crate::{ConfigError, ConfigErrorKind};
 /// higher `least`, a longer [`probe_every`](Self::probe_every) or a [`Queue`](crate::Queue) is in
 /// place. Where answers need so long that none comes in five intervals, or streams hold the slots,
 /// the measurement is given up, and the quickest that was seen counts. Streams count as served to
-/// their ends: they belong behind a bulkhead of their own.
+/// their ends: they belong behind a bulkhead of their own. So does either half of the requests where
+/// one is much quicker than the other, since what is looked at is the median of all.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "it is for a bulkhead's builder"]
 pub struct Adaptive(Settings);
