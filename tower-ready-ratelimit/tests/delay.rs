@@ -147,3 +147,19 @@ async fn callers_wait_for_a_store_beyond_a_socket_too() {
         [(0, 200), (0, 200), (100, 200), (200, 200), (0, 429), (0, 429)]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waited_is_seen_by_policies_that_look_on() {
+    let quota = Quota::per_second(10).burst(1);
+    let policy = Policy::new("caller", quota).key(key::header(CALLER));
+    let limiter = RateLimiter::builder()
+        .keys(100)
+        .policy(policy.delay(Duration::from_secs(1)))
+        .policy(Policy::new("shadow", Quota::per_hour(2)).shadow(true))
+        .build()
+        .unwrap();
+    let answers = send(&limiter, 3).await.join_all().await;
+    assert!(answers.iter().all(|answer| answer.2 == StatusCode::OK));
+    let stats = limiter.stats("shadow").unwrap();
+    assert_eq!((stats.allowed, stats.would_refuse), (2, 1));
+}
