@@ -35,11 +35,11 @@
 //! 2. Names and labels are those of OpenTelemetry's conventions. There is no counter of requests: it is
 //!    the `_count` of the durations.
 //! 3. A call of gRPC or gRPC-Web is counted under `rpc_…` alone. Its status is that of its trailers or
-//!    of its head; those of gRPC-Web are at the end of the body, and found there. Connect counts as the
-//!    HTTP that it is.
-//! 4. `error_type` comes from a closed set: the status or code where it is an error of this side,
-//!    `cancelled`, `panic`, `body`, `timeout`, kinds of I/O errors, or `_OTHER`. The text of an error is
-//!    never part of a label.
+//!    of its head, or what clients of gRPC make of a status of HTTP; the trailers of gRPC-Web are at the
+//!    end of the body, and found there. Connect counts as the HTTP that it is.
+//! 4. `error_type` comes from a closed set: the status or code where it is an error of this side, and
+//!    else how it ended, `cancelled`, `panic`, `body`, `timeout`, kinds of I/O errors, or `_OTHER`. The
+//!    text of an error is never part of a label. Lines and spans say the same.
 //! 5. A route is a template or nothing. It comes from [`route_by`](MetricsBuilder::route_by), from a
 //!    [`Route`](tower_ready_core::Route) in the extensions, from axum, or from a [`RouteTable`]. A layer
 //!    that sits outside of the router learns it from a [`Metrics::route_layer`] inside. Methods of gRPC
@@ -151,8 +151,9 @@
 //!
 //! Under the feature `tracing-opentelemetry` a span is one of OpenTelemetry where the subscriber has a
 //! layer of that crate: its ids are taken over, its parent or link is the caller's, and at its end it
-//! gets the name, the attributes and the status of the semantic conventions for HTTP and RPC. What is
-//! not sampled is never exported, with any sampler that heeds its parent.
+//! gets the name, the attributes and the status of the semantic conventions for HTTP and RPC. Names come
+//! from routes and from methods, which `TracingBuilder::grpc` declares. What is not sampled is never
+//! exported, with any sampler that heeds its parent.
 //!
 //! ```
 //! # #[cfg(feature = "tracing-opentelemetry")] {

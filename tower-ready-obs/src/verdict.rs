@@ -54,16 +54,7 @@ pub(crate) fn of_rpc(
         End::Dropped => Some(Code::Cancelled),
         _ => Some(Code::Unknown),
     });
-    let is_error = |code: Code| match code {
-        Code::Ok => false,
-        Code::Unknown
-        | Code::DeadlineExceeded
-        | Code::Unimplemented
-        | Code::Internal
-        | Code::Unavailable
-        | Code::DataLoss => true,
-        _ => is_client,
-    };
+    let is_error = |code| is_of_server(code) || is_client && code != Code::Ok;
     let error = match end {
         End::Panicked => ErrorType::Panic,
         _ if said.is_some_and(is_error) => ErrorType::Code,
@@ -71,6 +62,19 @@ pub(crate) fn of_rpc(
         _ => of_end(status, end),
     };
     (code, error)
+}
+
+/// Of these codes a server is the cause, by OpenTelemetry's conventions for RPC.
+pub(crate) const fn is_of_server(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
 }
 
 #[inline]

@@ -18,7 +18,7 @@ pub struct RouteTable(Node);
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    /// In the order of [`rank`].
+    /// In the order of `rank`.
     written: Vec<(Box<str>, Self)>,
     any: Option<Box<Self>>,
     /// The route that takes all the rest.

@@ -7,9 +7,6 @@ use std::{
     },
 };
 
-use http::{Method, StatusCode};
-use tower_ready_core::{Route, grpc::Code};
-
 use super::{
     MetricsBuilder, MetricsLayer, RouteLayer, families,
     gauge::{Pulled, is_name},
@@ -17,13 +14,9 @@ use super::{
 };
 use crate::{
     ConfigError, ConfigErrorKind,
-    labels::{ErrorType, GrpcMethod, Labels, Version},
+    labels::Labels,
     scrape::{Descriptor, Family, FamilyKind, Format, Number, Pages, ScrapeService},
-    series::{
-        key::{Key, Kind},
-        lanes,
-        names::Name,
-    },
+    series::lanes,
 };
 
 /// The metrics of a process: what its layers count, and where that is read.
@@ -113,72 +106,6 @@ impl Metrics {
             text.append(&mut pages.turn());
         }
         String::from_utf8(text).unwrap_or_default()
-    }
-
-    /// Shows a route before it has been asked for: a rate from nothing to one is seen only if there
-    /// was a zero before.
-    ///
-    /// Of each status there are two series, for HTTP/1.1 and for HTTP/2.
-    pub fn initialize(
-        &self,
-        method: &Method,
-        route: impl Into<Cow<'static, str>>,
-        statuses: impl IntoIterator<Item = StatusCode>,
-    ) {
-        let state = self.state();
-        let route = match route.into() {
-            Cow::Borrowed(route) => Route::from_static(route),
-            Cow::Owned(route) => Route::from(route.as_str()),
-        };
-        let name = state.names.get_or_insert(route.as_str(), || route.clone());
-        for status in statuses {
-            let is_error = status.is_server_error();
-            for version in [Version::Http11, Version::Http2] {
-                let key = Key {
-                    method: state.methods.name(method),
-                    version,
-                    name,
-                    status: Some(status),
-                    error: if is_error { ErrorType::Status } else { ErrorType::None },
-                    ..self.blank(Kind::HttpServer)
-                };
-                state.series.get_or_insert(key.pack(), || state.make(key));
-            }
-        }
-    }
-
-    /// Shows a method of gRPC before it has been called, with these codes.
-    ///
-    /// A method that is not one of the [known](MetricsBuilder::grpc) ones is left out.
-    pub fn initialize_grpc(&self, method: &str, codes: impl IntoIterator<Item = Code>) {
-        let state = self.state();
-        let GrpcMethod::Known { name, is_stream } = state.grpc.find(method) else {
-            return;
-        };
-        for code in codes {
-            let is_error = matches!(
-                code,
-                Code::Unknown
-                    | Code::DeadlineExceeded
-                    | Code::Unimplemented
-                    | Code::Internal
-                    | Code::Unavailable
-                    | Code::DataLoss
-            );
-            let key = Key {
-                method: state.methods.name(&Method::POST),
-                version: Version::Http2,
-                name,
-                code: Some(code),
-                error: if is_error { ErrorType::Code } else { ErrorType::None },
-                ..self.blank(Kind::RpcServer)
-            };
-            state.series.get_or_insert(key.pack(), || state.make(key));
-            if is_stream {
-                let key = Key { is_stream, ..key };
-                state.series.get_or_insert(key.pack(), || state.make(key));
-            }
-        }
     }
 
     /// A number that goes up and down, read when somebody scrapes: `orders_open`.
@@ -298,22 +225,6 @@ impl Metrics {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<dyn Family>>> {
         self.0.families.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn blank(&self, kind: Kind) -> Key {
-        let state = self.state();
-        Key {
-            kind,
-            is_stream: false,
-            method: state.methods.name(&Method::GET),
-            scheme: state.scheme,
-            version: Version::Unknown,
-            name: Name::NONE,
-            peer: Name::NONE,
-            status: None,
-            code: None,
-            error: ErrorType::None,
-        }
     }
 }
 

@@ -6,6 +6,7 @@ mod counters;
 mod families;
 mod gauge;
 mod handle;
+mod initialize;
 mod layer;
 mod peer;
 mod recording;
