@@ -35,8 +35,9 @@ impl Trace {
     #[inline]
     pub(crate) fn sampled(headers: &HeaderMap) -> Option<Self> {
         static TRACEPARENT: http::HeaderName = TraceId::HEADER;
-        let value = headers.get(&TRACEPARENT)?;
-        Self::of(value)
+        let trace = Self::of(headers.get(&TRACEPARENT)?)?;
+        // §3.2: of two nobody knows which is meant.
+        headers.get_all(&TRACEPARENT).iter().nth(1).is_none().then_some(trace)
     }
 
     fn of(value: &HeaderValue) -> Option<Self> {
@@ -118,6 +119,16 @@ mod tests {
         ] {
             assert_eq!(of(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn of_two_headers_none_is_one() {
+        let value = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let mut headers = HeaderMap::new();
+        headers.append("traceparent", HeaderValue::from_static(value));
+        assert!(Trace::sampled(&headers).is_some());
+        headers.append("traceparent", HeaderValue::from_static(value));
+        assert_eq!(Trace::sampled(&headers), None);
     }
 
     #[test]

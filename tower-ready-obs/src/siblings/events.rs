@@ -33,6 +33,7 @@ const MAX: usize = 500;
 /// What happened, in one word.
 pub(super) const EVENT: Attribute = Attribute::own("tower_ready.event", "event");
 /// Why, in one word.
+#[cfg(any(feature = "auth", feature = "deadline", feature = "ratelimit", feature = "shed"))]
 pub(super) const REASON: Attribute = Attribute::own("tower_ready.reason", "reason");
 
 impl Metrics {
