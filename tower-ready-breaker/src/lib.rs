@@ -24,7 +24,9 @@
 //! let breaker = Breaker::builder("upstream").consecutive_failures(3).build_keyed(by_authority)?;
 //! let mut client = breaker.layer().layer(Client::builder(TokioExecutor::new()).build_http());
 //!
-//! # let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+//! # let socket = tokio::net::TcpSocket::new_v4()?; // bound, so that nobody else gets the port
+//! # socket.bind("127.0.0.1:0".parse()?)?;
+//! # let port = socket.local_addr()?.port();
 //! let host = format!("127.0.0.1:{port}"); // where nobody listens
 //! let request = || Request::get(format!("http://{host}/orders")).body(Full::<Bytes>::default());
 //! for _ in 0..3 {

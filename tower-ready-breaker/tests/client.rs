@@ -171,9 +171,10 @@ each_host! {
 
 #[tokio::test]
 async fn a_port_where_nobody_listens_opens_it() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, so that nobody else gets it, and not listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let breaker = breaker();
     let stack = stack(&breaker, 0, TpsBudget::default(), PATIENT);
     for _ in 0..4 {

@@ -4,6 +4,7 @@
 mod admit;
 mod budget;
 mod change;
+mod cold;
 mod given_up;
 mod probe;
 mod rules;
@@ -26,7 +27,7 @@ pub(crate) use self::{
     word::{MAX_PROBES, Phase},
 };
 use self::{
-    change::Cold,
+    cold::Cold,
     throttle::{Throttle, spread},
     window::{Kind, Window},
     word::Word,
