@@ -3,7 +3,10 @@
 use std::{
     convert::Infallible,
     pin::pin,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Waker},
     time::Duration,
 };
@@ -169,19 +172,23 @@ async fn protocol_buffers_have_native_histograms() {
 fn a_native_histogram_adds_up_while_others_count() {
     let metrics = builder().native_histograms(true).build().unwrap();
     let over = AtomicBool::new(false);
+    let counting = Barrier::new(3);
     let count = || {
         let inner = service_fn(|_: Request<()>| {
             std::future::ready(Ok::<_, Infallible>(Response::new(Full::new(Bytes::new()))))
         });
         let mut service = metrics.layer().layer(inner);
         let context = &mut Context::from_waker(Waker::noop());
+        let mut call = || drop(pin!(service.call(Request::new(()))).poll(context));
+        call();
+        counting.wait();
         while !over.load(Relaxed) {
-            let call = pin!(service.call(Request::new(())));
-            drop(call.poll(context));
+            call();
         }
     };
     let scrape = || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        counting.wait();
         for _ in 0..2_000 {
             let families = proto::decode(&runtime.block_on(get(&metrics, PROTOBUF)).1);
             for metric in &families[0].metric {
