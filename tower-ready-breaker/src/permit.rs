@@ -143,6 +143,7 @@ impl Permit {
     /// What was told was not all.
     pub(crate) fn unsettle(&mut self) {
         self.is_open = true;
+        self.ticket.flies = false;
     }
 
     #[inline]
