@@ -66,6 +66,9 @@ impl MemoryStore {
     /// The number of keys of a store that nobody made otherwise: a million, in 24 MB.
     pub const DEFAULT_KEYS: usize = 1_000_000;
 
+    /// The most keys that a store may be for: a billion, in 24 GB.
+    pub const MAX_KEYS: usize = 1_000_000_000;
+
     /// The largest set that is taken as one.
     pub const MAX_SET: usize = 8;
 
@@ -73,9 +76,9 @@ impl MemoryStore {
     ///
     /// # Errors
     ///
-    /// When `keys` is zero.
+    /// When `keys` is zero, or more than [`MAX_KEYS`](Self::MAX_KEYS).
     pub fn new(keys: usize) -> Result<Self, ConfigError> {
-        if keys == 0 {
+        if !(1..=Self::MAX_KEYS).contains(&keys) {
             return Err(ConfigError::new(ConfigErrorKind::Capacity));
         }
         Ok(Self { table: Arc::new(Table::new(keys)), overflow: Overflow::default() })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ConfigError, ConfigErrorKind, Quota};
+use crate::{ConfigError, ConfigErrorKind, MemoryStore, Quota};
 
 /// How instances agree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Settings {
             ConfigErrorKind::Lease
         } else if self.instances == Some(0) {
             ConfigErrorKind::Instances
-        } else if self.keys == 0 {
+        } else if !(1..=MemoryStore::MAX_KEYS).contains(&self.keys) {
             ConfigErrorKind::Capacity
         } else {
             return Ok(());
