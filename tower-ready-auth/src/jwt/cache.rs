@@ -28,6 +28,9 @@ struct BySize;
 
 const ORDINARY: usize = 2 * 1_024;
 
+/// How many tokens there is room for from the start. A cache for more grows as they come.
+const ROOM: usize = 1 << 16;
+
 #[derive(Clone)]
 pub(crate) struct Checked {
     pub(crate) principal: Principal,
@@ -39,7 +42,8 @@ pub(crate) struct Checked {
 impl Cache {
     pub(crate) fn new(entries: usize, longest: Duration) -> Self {
         let (weight, life) = (entries as u64, sync::DefaultLifecycle::default());
-        Self { tokens: sync::Cache::with(entries, weight, BySize, ByDigest, life), longest }
+        let room = entries.min(ROOM);
+        Self { tokens: sync::Cache::with(room, weight, BySize, ByDigest, life), longest }
     }
 
     pub(crate) fn key(token: &[u8]) -> [u8; 32] {
@@ -80,7 +84,8 @@ impl Unknown {
     pub(crate) fn new(entries: usize, longest: Duration) -> Self {
         let (weight, life) = (entries as u64, sync::DefaultLifecycle::default());
         let unit = quick_cache::UnitWeighter;
-        Self { tokens: sync::Cache::with(entries, weight, unit, ByDigest, life), longest }
+        let room = entries.min(ROOM);
+        Self { tokens: sync::Cache::with(room, weight, unit, ByDigest, life), longest }
     }
 
     pub(crate) fn has(&self, key: &[u8; 32], now: Millis) -> bool {
@@ -133,5 +138,16 @@ impl Hasher for First {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_without_a_bound_takes_no_memory_before_it_is_used() {
+        let cache = Cache::new(usize::MAX, Duration::from_secs(60));
+        assert_eq!(cache.len(), 0);
     }
 }
