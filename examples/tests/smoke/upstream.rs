@@ -117,7 +117,10 @@ async fn each_way_to_fail_has_its_status() {
         assert_eq!(get(server.address, "/upstream/a").await.status, 200, "{host}");
         server.stop();
 
-        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // Bound, so that nobody else gets it, and not listening.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let nobody = socket.local_addr().unwrap();
         let server = Server::start(host, &["--upstream", &format!("http://{nobody}")]);
         get(server.address, "/upstream/a").await.assert_problem(502);
         server.stop();
