@@ -64,7 +64,7 @@ fn algorithms(cases: &mut Cases, signer: &Signer) {
     let decode = Repeat::of(move || {
         jsonwebtoken::decode::<Value>(black_box(&token), &key, &validation).unwrap()
     });
-    let peer = peers::tokens_of(algorithm, &signer.jwk()).layer(NoOp);
+    let peer = peers::tokens_with(&signer.jwk()).layer(NoOp);
     let group = cases.over(signer.algorithm.name(), "a no-op service", call(&request, NoOp)).ours(
         "AuthLayer, a new token",
         call(&request, AuthLayer::new(signer.verifier(0)).layer(NoOp)),
@@ -168,7 +168,7 @@ fn signers() -> Vec<Signer> {
             sign: Box::new(move |message| hmac::sign(&hmac, message).as_ref().to_vec()),
             key: Box::new(|| Key::secret(Algorithm::HS256, &SECRET).unwrap()),
             peer: (jsonwebtoken::Algorithm::HS256, DecodingKey::from_secret(&SECRET)),
-            jwk: json!({"kty": "oct", "k": b64(&SECRET)}),
+            jwk: json!({"kty": "oct", "k": b64(SECRET)}),
         },
         Signer {
             algorithm: Algorithm::RS256,

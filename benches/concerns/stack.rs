@@ -39,17 +39,18 @@ pub(crate) fn cases(cases: &mut Cases) {
         .over("HS256", "a route of axum", call(get(), route()))
         .ours("ours, without fields", call(get(), route().layer(ours(&hs256, Fields::None))))
         .ours("ours", call(get(), route().layer(ours(&hs256, Fields::Draft11))))
-        .peer("peers", call(get(), peers(route())));
+        .peer("peers", call(get(), peers(route(), &hs256)));
     cases
-        .over("a token seen before", "a route of axum", call(seen(), route()))
-        .ours("ours, without fields", call(seen(), route().layer(ours(&es256, Fields::None))));
+        .over("an ES256 token seen before", "a route of axum", call(seen(), route()))
+        .ours("ours, without fields", call(seen(), route().layer(ours(&es256, Fields::None))))
+        .peer("peers, who check it again", call(seen(), peers(route(), &es256)));
 
     let method = stacks::tonic;
     let check = || check(&hs256);
     cases
         .over("HS256, gRPC", "a method of tonic", call(check(), method()))
         .ours("ours, without fields", call(check(), method().layer(ours(&hs256, Fields::None))))
-        .peer("peers", call(check(), peers(method())));
+        .peer("peers", call(check(), peers(method(), &hs256)));
 
     let service = stacks::hyper;
     let all = ours(&hs256, Fields::None).service(service());

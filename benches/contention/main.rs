@@ -12,6 +12,7 @@
 )]
 
 mod measure;
+#[allow(dead_code, reason = "other benches ask more of a token")]
 #[path = "../stacks/tokens.rs"]
 mod tokens;
 

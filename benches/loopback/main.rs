@@ -23,8 +23,7 @@ use std::{env, time::Duration};
 
 use self::{
     process::Process,
-    server::{Host, Kind, Stack},
-    stacks::tokens,
+    server::{Host, Kind, Stack, Tokens},
 };
 
 const ROUNDS: usize = 9;
@@ -32,11 +31,13 @@ const TURN: Duration = Duration::from_millis(700);
 const WARM_UP: Duration = Duration::from_millis(300);
 
 /// What is compared, the bare service first.
-const GROUPS: &[(&str, Host, &[Stack])] = &[
-    ("a route of axum, HTTP/1.1", Host::Axum, &[Stack::None, Stack::Ours, Stack::Peers]),
-    ("a method of tonic, HTTP/2", Host::Tonic, &[Stack::None, Stack::Ours, Stack::Peers]),
-    ("a service of hyper, HTTP/1.1", Host::Hyper, &[Stack::None, Stack::Ours]),
+const GROUPS: &[(&str, Host, Tokens, &[Stack])] = &[
+    ("a route of axum, HTTP/1.1", Host::Axum, Tokens::Hs256, ALL),
+    ("the same, an ES256 token seen before", Host::Axum, Tokens::Es256, ALL),
+    ("a method of tonic, HTTP/2", Host::Tonic, Tokens::Hs256, ALL),
+    ("a service of hyper, HTTP/1.1", Host::Hyper, Tokens::Hs256, &[Stack::None, Stack::Ours]),
 ];
+const ALL: &[Stack] = &[Stack::None, Stack::Ours, Stack::Peers];
 
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -50,7 +51,9 @@ fn main() {
 }
 
 fn kinds() -> impl Iterator<Item = Kind> {
-    GROUPS.iter().flat_map(|&(_, host, stacks)| stacks.iter().map(move |&stack| Kind(host, stack)))
+    GROUPS.iter().flat_map(|&(_, host, tokens, stacks)| {
+        stacks.iter().map(move |&stack| Kind(host, tokens, stack))
+    })
 }
 
 /// One server's turn.
@@ -62,21 +65,19 @@ struct Turn {
 }
 
 fn compare() {
-    let token = tokens::hs256("alice");
-    for &(name, host, stacks) in GROUPS {
+    for &(name, host, tokens, stacks) in GROUPS {
         println!("| {name} | answers a second | µs of processor each | share of one core |");
         println!("|---|---:|---:|---:|");
         let servers: Vec<_> =
-            stacks.iter().map(|&stack| Process::start(Kind(host, stack))).collect();
-        let turn = |server: &Process, time| client::keep_busy(server, &token, time);
+            stacks.iter().map(|&stack| Process::start(Kind(host, tokens, stack))).collect();
         for server in &servers {
-            turn(server, WARM_UP);
+            client::keep_busy(server, WARM_UP);
         }
         let mut turns = vec![Vec::new(); servers.len()];
         for _ in 0..ROUNDS {
             for (server, turns) in servers.iter().zip(&mut turns) {
                 let before = server.on_processor();
-                let answers = turn(server, TURN) as f64;
+                let answers = client::keep_busy(server, TURN) as f64;
                 let cost = (server.on_processor() - before).as_secs_f64() * 1e6 / answers;
                 turns.push(Turn { per_second: answers / TURN.as_secs_f64(), cost });
             }

@@ -16,6 +16,8 @@ pub(crate) struct Process {
     stdin: Option<ChildStdin>,
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
+    /// What it is asked with.
+    pub(crate) token: String,
 }
 
 impl Process {
@@ -29,7 +31,9 @@ impl Process {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let stdin = child.stdin.take();
-        Self { child, stdin, kind, address: line.trim().parse().unwrap() }
+        let (address, token) = line.trim().split_once(' ').unwrap();
+        let (address, token) = (address.parse().unwrap(), token.to_owned());
+        Self { child, stdin, kind, address, token }
     }
 
     /// How long it was on a processor until now.

@@ -11,17 +11,29 @@ use tokio::{net::TcpListener, runtime::Builder};
 use tower::{BoxError, Service, ServiceExt};
 use tower_ready_ratelimit::Fields;
 
-use crate::stacks::{self, ours, peers, tokens};
+use crate::stacks::{
+    self, ours, peers,
+    tokens::{self, Token},
+};
 
 /// What is served, behind what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kind(pub(crate) Host, pub(crate) Stack);
+pub(crate) struct Kind(pub(crate) Host, pub(crate) Tokens, pub(crate) Stack);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     Axum,
     Tonic,
     Hyper,
+}
+
+/// What is asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tokens {
+    /// One with a shared secret, which is checked each time.
+    Hs256,
+    /// One with a signature, which ours remembers.
+    Es256,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +50,7 @@ impl Kind {
     }
 
     pub(crate) const fn label(self) -> &'static str {
-        match self.1 {
+        match self.2 {
             Stack::None => "bare",
             Stack::Ours => "ours",
             Stack::Peers => "[peers]",
@@ -46,7 +58,7 @@ impl Kind {
     }
 }
 
-/// Serves until nobody holds the other end of its input, and says where.
+/// Serves until nobody holds the other end of its input, and says where and to which token.
 pub(crate) fn run(kind: Kind) {
     thread::spawn(|| {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
@@ -55,26 +67,27 @@ pub(crate) fn run(kind: Kind) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        println!("{}", listener.local_addr().unwrap());
-        match kind.0 {
-            Host::Axum => axum(listener, behind(stacks::axum(), kind.1)).await,
-            Host::Tonic => axum(listener, behind(stacks::tonic(), kind.1)).await,
-            Host::Hyper if kind.1 == Stack::None => hyper(listener, stacks::hyper()).await,
-            Host::Hyper => hyper(listener, stack().service(stacks::hyper())).await,
+        let Kind(host, tokens, stack) = kind;
+        let token = match tokens {
+            Tokens::Hs256 => tokens::hs256("alice"),
+            Tokens::Es256 => tokens::es256(1).remove(0),
+        };
+        println!("{} {}", listener.local_addr().unwrap(), token.text);
+        let service = stacks::hyper();
+        match host {
+            Host::Axum => axum(listener, behind(stacks::axum(), stack, &token)).await,
+            Host::Tonic => axum(listener, behind(stacks::tonic(), stack, &token)).await,
+            Host::Hyper if stack == Stack::None => hyper(listener, service).await,
+            Host::Hyper => hyper(listener, ours(&token, Fields::None).service(service)).await,
         }
     });
 }
 
-fn stack() -> ours::Ours {
-    // Tokens of everybody who knows the secret are checked, whoever is in this one.
-    ours(&tokens::hs256("anybody"), Fields::None)
-}
-
-fn behind(router: Router, layers: Stack) -> Router {
-    match layers {
+fn behind(router: Router, stack: Stack, token: &Token) -> Router {
+    match stack {
         Stack::None => router,
-        Stack::Ours => router.layer(stack()),
-        Stack::Peers => peers(router),
+        Stack::Ours => router.layer(ours(token, Fields::None)),
+        Stack::Peers => peers(router, token),
     }
 }
 

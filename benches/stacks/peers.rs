@@ -4,10 +4,8 @@ use axum::{Router, error_handling::HandleErrorLayer};
 use axum_prometheus::{
     PrometheusMetricLayer, metrics_exporter_prometheus::PrometheusHandle as Handle,
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::FutureExt as _;
 use http::{HeaderName, Request, StatusCode};
-use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use tower::{BoxError, ServiceBuilder, limit::GlobalConcurrencyLimitLayer, timeout::TimeoutLayer};
 use tower_governor::{
@@ -24,16 +22,17 @@ use tower_oauth2_resource_server::{
 };
 use tower_resilience_circuitbreaker::CircuitBreakerLayer;
 
-use super::{FORWARDED, tokens};
+use super::{
+    FORWARDED,
+    tokens::{self, Token},
+};
 
 /// A router behind them. Some work within axum alone.
-pub(crate) fn peers(router: Router) -> Router {
+pub(crate) fn peers(router: Router, token: &Token) -> Router {
     let id = HeaderName::from_static("x-request-id");
     let mut governor = GovernorConfigBuilder::default().key_extractor(ByHeader);
     governor.per_nanosecond(1).burst_size(u32::MAX);
     let governor = governor.finish().expect("a valid configuration");
-    let secret = URL_SAFE_NO_PAD.encode(tokens::SECRET);
-    let secret = json!({"kty": "oct", "kid": tokens::KEY_ID, "alg": "HS256", "k": secret});
     let breaker = CircuitBreakerLayer::builder().sliding_window_size(100).build();
     router.layer(
         ServiceBuilder::new()
@@ -47,7 +46,7 @@ pub(crate) fn peers(router: Router) -> Router {
             .load_shed()
             .layer(GlobalConcurrencyLimitLayer::new(512))
             .layer(GovernorLayer::new(governor))
-            .layer(tokens_of(Algorithm::HS256, &secret))
+            .layer(tokens_with(&token.jwk))
             .layer(breaker.expect("a valid configuration")),
     )
 }
@@ -74,17 +73,15 @@ impl KeyExtractor for ByHeader {
 }
 
 /// A check of tokens with this key.
-pub(crate) fn tokens_of<B>(
-    algorithm: Algorithm,
-    jwk: &Value,
-) -> OAuth2ResourceServerLayer<B, Claims>
+pub(crate) fn tokens_with<B>(jwk: &Value) -> OAuth2ResourceServerLayer<B, Claims>
 where
     B: Default,
 {
+    let algorithm = jwk["alg"].as_str().and_then(|name| name.parse().ok());
     let rules = ClaimsValidationSpec::new().exp(true).iss(tokens::ISSUER);
     let keys = json!({ "keys": [jwk] });
     let issuer = TenantConfiguration::static_builder(keys.to_string())
-        .allowed_algorithms(&[algorithm])
+        .allowed_algorithms(&[algorithm.expect("the name of an algorithm")])
         .claims_validation(rules.aud(&vec![tokens::AUDIENCE.to_owned()]));
     let issuer = issuer.build().expect("a valid set of keys");
     let server = OAuth2ResourceServer::<Claims>::builder().add_tenant(issuer).build();

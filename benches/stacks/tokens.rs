@@ -12,7 +12,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tower_ready_auth::{Algorithm, ApiKeys, JwtVerifier, Key, MemoryKeys};
 
 pub(crate) const SECRET: [u8; 32] = [7; 32];
@@ -26,12 +26,16 @@ pub(crate) struct Token {
     pub(crate) text: String,
     /// The key to check it with, in PEM, or none for the secret.
     key: Option<String>,
+    /// The same as a member of a set, for peers.
+    pub(crate) jwk: Value,
 }
 
 pub(crate) fn hs256(subject: &str) -> Token {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
     let text = token("HS256", subject, |signed| hmac::sign(&key, signed).as_ref().to_vec());
-    Token { text, key: None }
+    let secret = URL_SAFE_NO_PAD.encode(SECRET);
+    let jwk = json!({ "kty": "oct", "kid": KEY_ID, "alg": "HS256", "k": secret });
+    Token { text, key: None, jwk }
 }
 
 /// Tokens of so many subjects, all signed with one key.
@@ -39,9 +43,18 @@ pub(crate) fn es256(subjects: usize) -> Vec<Token> {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let der = STANDARD.encode(pair.public_key().as_der().unwrap().as_ref());
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n");
+    // A byte that says how the point is written, x and y.
+    let [x, y] =
+        [1..33, 33..65].map(|half| URL_SAFE_NO_PAD.encode(&pair.public_key().as_ref()[half]));
+    let jwk = json!({
+        "kty": "EC", "crv": "P-256", "kid": KEY_ID, "alg": "ES256", "x": x, "y": y,
+    });
     let sign = |signed: &[u8]| pair.sign(&SystemRandom::new(), signed).unwrap().as_ref().to_vec();
     (0..subjects)
-        .map(|n| Token { text: token("ES256", &format!("user-{n}"), sign), key: Some(pem.clone()) })
+        .map(|n| {
+            let text = token("ES256", &format!("user-{n}"), sign);
+            Token { text, key: Some(pem.clone()), jwk: jwk.clone() }
+        })
         .collect()
 }
 
