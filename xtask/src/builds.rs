@@ -55,6 +55,11 @@ const SUBJECTS: &[Subject] = &[
     ours("tower-ready-obs", &["opentelemetry", "prometheus"]),
     ours("tower-ready-shutdown", &[]),
     peer("jsonwebtoken", "11", &["aws_lc_rs"]),
+    // Without TLS, as ours.
+    Subject {
+        default_features: false,
+        ..peer("tower-oauth2-resource-server", "0.12", &["jwt-aws-lc-rs"])
+    },
     peer("tower_governor", "0.8", &[]),
     peer("tower-resilience-ratelimiter", "0.14", &[]),
     peer("tower-resilience-circuitbreaker", "0.14", &[]),
