@@ -11,8 +11,8 @@ thread_local! {
 /// The deadline of the request or [`run`](crate::DeadlineExt::run) inside of which this is called.
 ///
 /// A server's layer sets it when [`DeadlinesBuilder::task_local`](crate::DeadlinesBuilder::task_local)
-/// says so, and a client's for what it calls. It belongs to the task: what is spawned starts without one, and takes it along with
-/// `deadline.run(…)`.
+/// says so, and a client's for what it calls. It belongs to the task: what is spawned starts without
+/// one, and takes it along with `deadline.run(…)`.
 #[must_use]
 pub fn current() -> Option<Deadline> {
     CURRENT.get()
