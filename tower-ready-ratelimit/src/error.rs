@@ -90,8 +90,8 @@ impl fmt::Display for ConfigError {
             ConfigErrorKind::Quota(error) => return write!(f, "quota: {error}"),
             ConfigErrorKind::Proxy(error) => return write!(f, "trust: {error}"),
             ConfigErrorKind::Capacity => {
-                "the store is for no keys, or for more than a billion: give it one for each caller \
-                 that may be active at a time"
+                "the store has room for no keys, or for more than a billion: give it one for each \
+                 caller that may be active at a time"
             }
             ConfigErrorKind::HopsAndProxies => {
                 "hops and trust are both set: count the proxies or name them, not both"
