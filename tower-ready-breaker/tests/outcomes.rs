@@ -328,14 +328,7 @@ async fn errors_and_panics_are_failures() {
     assert!(AssertUnwindSafe(call).catch_unwind().await.is_err());
     assert_eq!(counted(&breaker), (0, 2));
 
-    let mut early = breaker.layer().layer(service_fn(
-        |_: Request<()>| -> std::future::Ready<Result<Response<Script>, Infallible>> {
-            panic!("in the call")
-        },
-    ));
-    early.ready().await.unwrap();
-    let call = AssertUnwindSafe(|| early.call(Request::new(())));
-    assert!(std::panic::catch_unwind(call).is_err());
+    panics_when_called(&breaker).await;
     assert_eq!(counted(&breaker), (0, 3));
 }
 
@@ -420,6 +413,17 @@ impl tower_ready_breaker::Classify for Panics {
     }
 }
 
+async fn panics_when_called(breaker: &Breaker) {
+    let mut panicking = breaker.layer().layer(service_fn(
+        |_: Request<()>| -> std::future::Ready<Result<Response<Script>, Infallible>> {
+            panic!("in the call")
+        },
+    ));
+    panicking.ready().await.unwrap();
+    let call = AssertUnwindSafe(|| panicking.call(Request::new(())));
+    assert!(std::panic::catch_unwind(call).is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_classifier_that_panics_leaves_it_to_the_standards() {
     let breaker = builder().min_calls(100).classify(Panics).build().unwrap();
@@ -427,14 +431,7 @@ async fn a_classifier_that_panics_leaves_it_to_the_standards() {
     whole(&breaker, status(503).body(script([data()])).unwrap()).await;
     assert_eq!(counted(&breaker), (1, 1));
     // Asked while another panic unwinds, where one more would end the process.
-    let mut early = breaker.layer().layer(service_fn(
-        |_: Request<()>| -> std::future::Ready<Result<Response<Script>, Infallible>> {
-            panic!("in the call")
-        },
-    ));
-    early.ready().await.unwrap();
-    let call = AssertUnwindSafe(|| early.call(Request::new(())));
-    assert!(std::panic::catch_unwind(call).is_err());
+    panics_when_called(&breaker).await;
     assert_eq!(counted(&breaker), (1, 2));
 }
 
