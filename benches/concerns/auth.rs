@@ -49,6 +49,7 @@ pub(crate) fn cases(cases: &mut Cases) {
     for signer in signers() {
         algorithms(cases, &signer);
     }
+    once(cases);
     api_keys(cases);
     rejections(cases);
     policies(cases);
@@ -70,18 +71,34 @@ fn algorithms(cases: &mut Cases, signer: &Signer) {
         call(&request, AuthLayer::new(signer.verifier(0)).layer(NoOp)),
     );
     let group = group.peer("tower-oauth2-resource-server", call(&request, peer));
-    if !signer.algorithm.is_symmetric() {
-        group.ours(
-            "AuthLayer, a token seen before",
-            call(&request, AuthLayer::new(signer.verifier(100)).layer(NoOp)),
-        );
-        let auth = Auth::builder().jwt(signer.verifier(100)).revocation(revoked()).build().unwrap();
-        group.ours(
-            "the same, with a list of revoked ones",
-            call(&request, auth.layer().layer(NoOp)),
-        );
-    }
+    let seen = AuthLayer::new(signer.verifier(100)).layer(NoOp);
+    let auth = Auth::builder().jwt(signer.verifier(100)).revocation(revoked()).build().unwrap();
+    group
+        .ours("AuthLayer, a token seen before", call(&request, seen))
+        .ours("the same, with a list of revoked ones", call(&request, auth.layer().layer(NoOp)));
     cases.operations(signer.algorithm.name()).peer("jsonwebtoken's decode alone", decode);
+}
+
+/// What it costs to remember tokens where each comes but once.
+fn once(cases: &mut Cases) {
+    let signer = signers().remove(0);
+    let tokens: Vec<_> = (0..4_096).map(|n| signer.token_of(&format!("jti-{n}"))).collect();
+    let verify = |cached, tokens: Vec<String>| {
+        let verifier = signer.verifier(cached);
+        let verify = move |token: &String| verifier.verify(black_box(token.as_bytes())).unwrap();
+        // So that its cache is full, and none of those that come next is in it.
+        tokens.iter().for_each(|token| drop(verify(token)));
+        let mut at = 0;
+        Repeat::of(move || {
+            at = (at + 1) % tokens.len();
+            verify(&tokens[at])
+        })
+    };
+    cases
+        .operations("HS256, verify alone")
+        .ours("nothing remembered", verify(0, tokens.clone()))
+        .ours("remembered, each token once", verify(1_000, tokens.clone()))
+        .ours("remembered, a token seen before", verify(100, tokens[..1].to_vec()));
 }
 
 fn revoked() -> RevocationList {
@@ -211,8 +228,12 @@ impl Signer {
             .unwrap()
     }
 
-    /// Seven claims, as an issuer makes them.
     fn token(&self) -> String {
+        self.token_of("0198e2c5-7a53-7c1e-9d4b-3f7a86b1c2d0")
+    }
+
+    /// Seven claims, as an issuer makes them.
+    fn token_of(&self, id: &str) -> String {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
         let header = json!({"alg": self.algorithm.name(), "typ": "JWT", "kid": KEY_ID});
         let claims = json!({
@@ -221,7 +242,7 @@ impl Signer {
             "sub": "7f3a0c1e-alice",
             "exp": now + 100_000,
             "iat": now,
-            "jti": "0198e2c5-7a53-7c1e-9d4b-3f7a86b1c2d0",
+            "jti": id,
             "scope": "orders:read orders:write",
         });
         let (header, claims) = (header.to_string(), claims.to_string());

@@ -21,10 +21,15 @@ pub(crate) struct Compact<'a> {
     pub(crate) signed: &'a [u8],
 }
 
-/// Room to decode into, on the stack of the caller. The decoder wants a little more than it fills.
-pub(crate) struct Room {
-    pub(crate) header: [u8; MAX_HEADER / 4 * 3 + 3],
-    pub(crate) signature: [u8; MAX_SIGNATURE + 3],
+/// Room to decode a header into, on the stack of the caller. The decoder wants a little more than it
+/// fills.
+pub(crate) const fn header_room() -> [u8; MAX_HEADER / 4 * 3 + 3] {
+    [0; MAX_HEADER / 4 * 3 + 3]
+}
+
+/// The same for a signature.
+pub(crate) const fn signature_room() -> [u8; MAX_SIGNATURE + 3] {
+    [0; MAX_SIGNATURE + 3]
 }
 
 impl<'a> Compact<'a> {
@@ -56,11 +61,5 @@ impl<'a> Compact<'a> {
 
     pub(crate) fn decode_payload(&self) -> Result<Vec<u8>, TokenError> {
         base64url::decode(self.payload).ok_or_else(|| Reason::MalformedToken.into())
-    }
-}
-
-impl Room {
-    pub(crate) const fn new() -> Self {
-        Self { header: [0; MAX_HEADER / 4 * 3 + 3], signature: [0; MAX_SIGNATURE + 3] }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     base64url,
     cache::{Cache, Checked},
     claims::Rules,
-    compact::{Compact, Room},
+    compact::{self, Compact},
     header::Header,
     json::Object,
     source::Snapshot,
@@ -61,6 +61,15 @@ pub(super) struct Memo {
     /// The place in the set of the one key that such a header means.
     key: usize,
     is_access_token: bool,
+}
+
+/// A signature that is good.
+struct Proof<'k> {
+    key: &'k Key,
+    /// Whether the header says that this is an access token.
+    is_access_token: bool,
+    /// The first 256 bits of it.
+    start: [u8; 32],
 }
 
 // === impl JwtVerifier ===
@@ -143,74 +152,69 @@ impl Inner {
     ) -> Result<Principal, TokenError> {
         let snapshot = snapshot.as_deref().ok_or(Reason::KeysUnavailable)?;
         let now = self.clock.now();
-        let cache = self.cache.as_ref().filter(|_| !snapshot.keys.is_all_secret());
-        let Some(cache) = cache else {
-            return Ok(self.check(snapshot, compact, now)?.principal);
+        let Some(cache) = &self.cache else {
+            let proof = self.check_signature(snapshot, compact)?;
+            return Ok(self.check_claims(&proof, snapshot, compact, now)?.principal);
         };
-        let key = Cache::key(token);
+        // What a secret signs is a digest of the token, and costs no more than another would: it is
+        // checked each time, and spares the claims alone.
+        let (key, proof) = if snapshot.keys.is_all_secret() {
+            let proof = self.check_signature(snapshot, compact)?;
+            (proof.start, Some(proof))
+        } else {
+            (Cache::key(token), None)
+        };
         if let Some(checked) = cache.get(&key, snapshot.generation, now) {
             self.rules.check_times(&checked.window, now)?;
             return Ok(checked.principal);
         }
-        let checked = self.check(snapshot, compact, now)?;
+        let proof = match proof {
+            Some(proof) => proof,
+            None => self.check_signature(snapshot, compact)?,
+        };
+        let checked = self.check_claims(&proof, snapshot, compact, now)?;
         let principal = checked.principal.clone();
         cache.insert(key, checked);
         Ok(principal)
     }
 
-    fn check(
-        &self,
-        snapshot: &Snapshot,
-        compact: &Compact<'_>,
-        now: Millis,
-    ) -> Result<Checked, TokenError> {
-        let (key, is_access_token) = self.check_signature(snapshot, compact)?;
-        let payload = compact.decode_payload()?;
-        let claims = Object::parse(&payload).ok_or(Reason::MalformedToken)?;
-        let (mut principal, window) = self.rules.check(&claims, now)?;
-        if self.id_tokens_are_refused && self.rules.kind.is_stray_id_token(&claims, is_access_token)
-        {
-            return Err(Reason::WrongType.into());
-        }
-        drop(claims);
-        if let Some(read) = self.read_claims {
-            principal.typed = Some(read(&payload).ok_or(Reason::ClaimsMismatch)?);
-        }
-        // The id that the set gives the key; a header may hold any for a key without one.
-        principal.key_id = key.shared_id();
-        principal.payload = payload;
-        Ok(Checked {
-            principal: Principal::new(principal),
-            window,
-            generation: snapshot.generation,
-            at: now,
-        })
-    }
-}
-
-impl Inner {
-    /// The key that made the signature, and whether the header says that this is an access token.
     fn check_signature<'k>(
         &self,
         snapshot: &'k Snapshot,
         compact: &Compact<'_>,
-    ) -> Result<(&'k Key, bool), TokenError> {
-        let mut room = Room::new();
-        let signature = base64url::decode_into(compact.signature, &mut room.signature);
+    ) -> Result<Proof<'k>, TokenError> {
+        let mut room = compact::signature_room();
+        let signature = base64url::decode_into(compact.signature, &mut room);
         let signature = signature.ok_or(Reason::MalformedToken)?;
         let memo = self.memo.load();
-        let known = memo.as_ref().filter(|memo| {
-            memo.generation == snapshot.generation && *memo.header == *compact.header
-        });
-        if let Some(memo) = known
-            && let Some(key) = snapshot.keys.keys().nth(memo.key)
-        {
-            let is_good = key.verifies(memo.algorithm, compact.signed, signature);
-            let good = is_good.then_some((key, memo.is_access_token));
-            return good.ok_or_else(|| Reason::BadSignature.into());
-        }
+        let memo = memo.as_ref().filter(|memo| memo.generation == snapshot.generation);
+        let known = memo.filter(|memo| *memo.header == *compact.header);
+        let (key, is_access_token) = match known {
+            Some(memo) => {
+                let key = snapshot.keys.keys().nth(memo.key).ok_or(Reason::UnknownKey)?;
+                if !key.verifies(memo.algorithm, compact.signed, signature) {
+                    return Err(Reason::BadSignature.into());
+                }
+                (key, memo.is_access_token)
+            }
+            None => self.read_header(snapshot, compact, signature, memo.is_none())?,
+        };
+        // All that are good are at least as long.
+        let start = signature.first_chunk().copied().ok_or(Reason::BadSignature)?;
+        Ok(Proof { key, is_access_token, start })
+    }
 
-        let header = base64url::decode_into(compact.header, &mut room.header);
+    /// The key that made the signature, and whether the header says that this is an access token.
+    /// The header is kept in mind, if there is room.
+    fn read_header<'k>(
+        &self,
+        snapshot: &'k Snapshot,
+        compact: &Compact<'_>,
+        signature: &[u8],
+        has_room: bool,
+    ) -> Result<(&'k Key, bool), TokenError> {
+        let mut room = compact::header_room();
+        let header = base64url::decode_into(compact.header, &mut room);
         let header = Header::parse(header.ok_or(Reason::MalformedToken)?)?;
         let is_access_token = self.rules.kind.check_header(&header)?;
         let signed = Signed {
@@ -220,10 +224,7 @@ impl Inner {
             signature,
         };
         let key = signed.verify(&snapshot.keys, self.algorithms)?;
-        let is_old = |memo: &Arc<Memo>| memo.generation != snapshot.generation;
-        if memo.as_ref().is_none_or(is_old)
-            && let Some(place) = snapshot.keys.only(signed.key_id, signed.algorithm)
-        {
+        if has_room && let Some(place) = snapshot.keys.only(signed.key_id, signed.algorithm) {
             self.memo.store(Some(Arc::new(Memo {
                 header: compact.header.into(),
                 generation: snapshot.generation,
@@ -233,6 +234,35 @@ impl Inner {
             })));
         }
         Ok((key, is_access_token))
+    }
+
+    fn check_claims(
+        &self,
+        proof: &Proof<'_>,
+        snapshot: &Snapshot,
+        compact: &Compact<'_>,
+        now: Millis,
+    ) -> Result<Checked, TokenError> {
+        let payload = compact.decode_payload()?;
+        let claims = Object::parse(&payload).ok_or(Reason::MalformedToken)?;
+        let (mut principal, window) = self.rules.check(&claims, now)?;
+        let kind = &self.rules.kind;
+        if self.id_tokens_are_refused && kind.is_stray_id_token(&claims, proof.is_access_token) {
+            return Err(Reason::WrongType.into());
+        }
+        drop(claims);
+        if let Some(read) = self.read_claims {
+            principal.typed = Some(read(&payload).ok_or(Reason::ClaimsMismatch)?);
+        }
+        // The id that the set gives the key; a header may hold any for a key without one.
+        principal.key_id = proof.key.shared_id();
+        principal.payload = payload;
+        Ok(Checked {
+            principal: Principal::new(principal),
+            window,
+            generation: snapshot.generation,
+            at: now,
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     Algorithm, Key, KeySet, TokenError,
     algorithm::Algorithms,
     base64url,
-    compact::{Compact, Room},
+    compact::{self, Compact},
     header::Header,
 };
 use crate::Reason;
@@ -46,10 +46,10 @@ pub(crate) const MAX_TOKEN: usize = 8 * 1_024;
 /// The first rule that the token breaks.
 pub fn verify_compact(keys: &KeySet, token: &[u8]) -> Result<Vec<u8>, TokenError> {
     let compact = Compact::split(token, MAX_TOKEN)?;
-    let mut room = Room::new();
-    let header = base64url::decode_into(compact.header, &mut room.header);
+    let (mut header, mut signature) = (compact::header_room(), compact::signature_room());
+    let header = base64url::decode_into(compact.header, &mut header);
     let header = Header::parse(header.ok_or(Reason::MalformedToken)?)?;
-    let signature = base64url::decode_into(compact.signature, &mut room.signature);
+    let signature = base64url::decode_into(compact.signature, &mut signature);
     let signature = signature.ok_or(Reason::MalformedToken)?;
     let signed = Signed {
         algorithm: header.algorithm,

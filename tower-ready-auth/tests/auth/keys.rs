@@ -195,6 +195,24 @@ fn a_file_is_read_again_and_its_last_good_content_stays() {
     assert!(KeySource::file(&file.0).is_err());
 }
 
+/// Its signature is checked each time, by the keys of that time.
+#[test]
+fn a_remembered_token_is_over_with_its_secret() {
+    let other = Signer::hs256(&[9; 32]);
+    let file = File::new("secrets.json", &jwks(&[HMAC.jwk(Some("a"))]));
+    let source = KeySource::file(&file.0).unwrap();
+    let verifier = builder(&HMAC).keys(source.clone()).build().unwrap();
+    let token = HMAC.of("alice", "a");
+    for _ in 0..2 {
+        verifier.verify(token.as_bytes()).unwrap();
+        assert_eq!(verifier.cached(), 1);
+    }
+    file.write(&jwks(&[other.jwk(Some("b"))]));
+    source.reread().unwrap();
+    assert_eq!(reason(&verifier, &token), Reason::BadSignature);
+    verifier.verify(other.of("alice", "a").as_bytes()).unwrap();
+}
+
 #[test]
 fn keys_and_sets_show_no_secret() {
     let keys = key_set(&[HMAC.jwk(Some("a"))]);

@@ -33,14 +33,17 @@ pub(crate) static ED: LazyLock<Signer> =
     LazyLock::new(|| Signer::Ed(Ed25519KeyPair::generate().unwrap()));
 pub(crate) static RSA: LazyLock<Signer> =
     LazyLock::new(|| Signer::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()));
-pub(crate) static HMAC: LazyLock<Signer> =
-    LazyLock::new(|| Signer::Hmac(hmac::HMAC_SHA256, "HS256", SECRET.to_vec()));
+pub(crate) static HMAC: LazyLock<Signer> = LazyLock::new(|| Signer::hs256(&SECRET));
 
 pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 impl Signer {
+    pub(crate) fn hs256(secret: &[u8]) -> Self {
+        Self::Hmac(hmac::HMAC_SHA256, "HS256", secret.to_vec())
+    }
+
     pub(crate) fn ec(curve: &'static str) -> Self {
         let algorithm: &'static EcdsaSigningAlgorithm = match curve {
             "P-256" => &signature::ECDSA_P256_SHA256_FIXED_SIGNING,

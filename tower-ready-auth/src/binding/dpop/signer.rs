@@ -1,6 +1,6 @@
 use crate::jwt::{
     Algorithm, Key, base64url,
-    compact::{Compact, Room},
+    compact::{self, Compact},
     json::Object,
     jwk,
 };
@@ -8,8 +8,8 @@ use crate::jwt::{
 /// The thumbprint of the key that a proof brings and is signed with. Here, and nowhere else, a token
 /// brings its key: it proves that somebody has it, and says nothing of who that is.
 pub(super) fn signer(compact: &Compact<'_>) -> Option<[u8; 32]> {
-    let mut room = Room::new();
-    let header = Object::parse(base64url::decode_into(compact.header, &mut room.header)?)?;
+    let mut room = compact::header_room();
+    let header = Object::parse(base64url::decode_into(compact.header, &mut room)?)?;
     for (name, _) in header.iter() {
         if !matches!(name, "typ" | "alg" | "jwk") {
             return None;
@@ -21,7 +21,8 @@ pub(super) fn signer(compact: &Compact<'_>) -> Option<[u8; 32]> {
     let algorithm = Algorithm::from_name(header.get("alg")?.as_str()?)?;
     let jwk = header.get("jwk")?.as_object()?;
     let key: Key = jwk::from_object(jwk).ok()?;
-    let signature = base64url::decode_into(compact.signature, &mut room.signature)?;
+    let mut room = compact::signature_room();
+    let signature = base64url::decode_into(compact.signature, &mut room)?;
     let is_good = !algorithm.is_symmetric()
         && !jwk::is_private(jwk)
         && key.verifies(algorithm, compact.signed, signature);
