@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use axum::body::Body;
+use axum::{Router, body::Body};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header::AUTHORIZATION};
 use http_body::Body as _;
@@ -36,27 +36,42 @@ pub(crate) fn cases(cases: &mut Cases) {
     let get = || order(&hs256);
     let seen = || order(&es256);
     cases
-        .over("HS256", "a route of axum", call(get(), route()))
-        .ours("ours, without fields", call(get(), route().layer(ours(&hs256, Fields::None))))
-        .ours("ours", call(get(), route().layer(ours(&hs256, Fields::Draft11))))
-        .peer("peers", call(get(), peers(route(), &hs256)));
+        .over("HS256", "a route of axum", call(get(), served(route())))
+        .ours(
+            "ours, without fields",
+            call(get(), served(route().layer(ours(&hs256, Fields::None)))),
+        )
+        .ours("ours", call(get(), served(route().layer(ours(&hs256, Fields::Draft11)))))
+        .peer("peers", call(get(), served(peers(route(), &hs256))));
     cases
-        .over("an ES256 token seen before", "a route of axum", call(seen(), route()))
-        .ours("ours, without fields", call(seen(), route().layer(ours(&es256, Fields::None))))
-        .peer("peers, who check it again", call(seen(), peers(route(), &es256)));
+        .over("an ES256 token seen before", "a route of axum", call(seen(), served(route())))
+        .ours(
+            "ours, without fields",
+            call(seen(), served(route().layer(ours(&es256, Fields::None)))),
+        )
+        .peer("peers, who check it again", call(seen(), served(peers(route(), &es256))));
 
     let method = stacks::tonic;
     let check = || check(&hs256);
     cases
-        .over("HS256, gRPC", "a method of tonic", call(check(), method()))
-        .ours("ours, without fields", call(check(), method().layer(ours(&hs256, Fields::None))))
-        .peer("peers", call(check(), peers(method(), &hs256)));
+        .over("HS256, gRPC", "a method of tonic", call(check(), served(method())))
+        .ours(
+            "ours, without fields",
+            call(check(), served(method().layer(ours(&hs256, Fields::None)))),
+        )
+        .peer("peers", call(check(), served(peers(method(), &hs256))));
 
     let service = stacks::hyper;
     let all = ours(&hs256, Fields::None).service(service());
     cases
         .over("HS256, hyper", "a service of hyper", call(get(), service()))
         .ours("ours, without fields", call(get(), all));
+}
+
+/// A router as `axum::serve` has it: one that is not told its state makes its routes, and all that
+/// is around them, anew for each request.
+fn served(router: Router) -> Router {
+    router.with_state(())
 }
 
 /// What a client sends, its body aside.
