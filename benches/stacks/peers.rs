@@ -1,10 +1,11 @@
 use std::{sync::LazyLock, time::Duration};
 
-use axum::{Router, error_handling::HandleErrorLayer};
+use axum::{Router, body::Body, error_handling::HandleErrorLayer};
 use axum_prometheus::{
     PrometheusMetricLayer, metrics_exporter_prometheus::PrometheusHandle as Handle,
 };
 use futures_util::FutureExt as _;
+use governor::middleware::NoOpMiddleware;
 use http::{HeaderName, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::{BoxError, ServiceBuilder, limit::GlobalConcurrencyLimitLayer, timeout::TimeoutLayer};
@@ -30,9 +31,6 @@ use super::{
 /// A router behind them. Some work within axum alone.
 pub(crate) fn peers(router: Router, token: &Token) -> Router {
     let id = HeaderName::from_static("x-request-id");
-    let mut governor = GovernorConfigBuilder::default().key_extractor(ByHeader);
-    governor.per_nanosecond(1).burst_size(u32::MAX);
-    let governor = governor.finish().expect("a valid configuration");
     let breaker = CircuitBreakerLayer::builder().sliding_window_size(100).build();
     router.layer(
         ServiceBuilder::new()
@@ -45,8 +43,9 @@ pub(crate) fn peers(router: Router, token: &Token) -> Router {
             .layer(TimeoutLayer::new(Duration::from_secs(3_600)))
             .load_shed()
             .layer(GlobalConcurrencyLimitLayer::new(512))
-            .layer(GovernorLayer::new(governor))
+            .layer(limit(ByAddress))
             .layer(tokens_with(&token.jwk))
+            .layer(limit(ByPrincipal))
             .layer(breaker.expect("a valid configuration")),
     )
 }
@@ -59,16 +58,37 @@ pub(crate) fn prometheus() -> PrometheusMetricLayer<'static> {
     PrometheusMetricLayer::new()
 }
 
-/// A limit by a header, as ours is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct ByHeader;
+/// Nobody is refused.
+fn limit<K>(key: K) -> GovernorLayer<K, NoOpMiddleware, Body>
+where
+    K: KeyExtractor,
+{
+    let mut governor = GovernorConfigBuilder::default().key_extractor(key);
+    governor.per_nanosecond(1).burst_size(u32::MAX);
+    GovernorLayer::new(governor.finish().expect("a valid configuration"))
+}
 
-impl KeyExtractor for ByHeader {
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ByAddress;
+
+impl KeyExtractor for ByAddress {
     type Key = String;
 
     fn extract<T>(&self, request: &Request<T>) -> Result<String, GovernorError> {
         let value = request.headers().get(FORWARDED).and_then(|value| value.to_str().ok());
         value.map(str::to_owned).ok_or(GovernorError::UnableToExtractKey)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ByPrincipal;
+
+impl KeyExtractor for ByPrincipal {
+    type Key = String;
+
+    fn extract<T>(&self, request: &Request<T>) -> Result<String, GovernorError> {
+        let claims = request.extensions().get::<Claims>();
+        claims.and_then(|claims| claims.sub.clone()).ok_or(GovernorError::UnableToExtractKey)
     }
 }
 

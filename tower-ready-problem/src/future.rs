@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::{Request, Response, response::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_ready_core::called;
+use tower_service::Service;
 
 use crate::{
     Caller, Problem, ProblemBody, Problems,
@@ -45,28 +47,39 @@ pub(crate) struct Asked {
 }
 
 impl<F, B> ProblemFuture<F, B> {
-    /// The future of an answer to this request. It grows in place, for moves are what it costs.
-    #[inline(always)]
-    pub(crate) fn of<Q>(request: &Request<Q>, problems: &Problems) -> Self {
-        Self {
-            state: State::Failed { problem: None },
-            asked: Some(Asked { problems: problems.clone(), caller: Caller::of(request) }),
-        }
-    }
-
     /// Calls the inner service.
-    #[inline(always)]
-    pub(crate) fn call(&mut self, call: impl FnOnce() -> F) {
-        let state = &mut self.state;
-        if let Err(panicked) = panic::catch(|| *state = State::Calling { future: call() }) {
-            self.fail(Problem::new(&types::INTERNAL).source(panicked));
-        }
+    // Apart, as is the next one, since a call that leaves nothing to be dropped if it panics writes
+    // what it returns into its place. Else it would be moved there, with the futures of all services
+    // inside.
+    #[inline(never)]
+    pub(crate) fn call<S, Q>(
+        service: &mut S,
+        request: Request<Q>,
+        asked: &mut Option<Asked>,
+    ) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        Self { state: State::call(service, request), asked: asked.take() }
     }
 
     /// Answers with this problem.
-    pub(crate) fn fail(&mut self, problem: Problem) {
-        let problem = Some(problem);
-        self.state = State::Failed { problem };
+    pub(crate) const fn fail(problem: Problem, asked: Asked) -> Self {
+        Self { state: State::Failed { problem: Some(problem) }, asked: Some(asked) }
+    }
+}
+
+impl<F, B> State<F, B> {
+    #[inline(never)]
+    fn call<S, Q>(service: &mut S, request: Request<Q>) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        let called = panic::catch(|| Self::Calling { future: called(service, request) });
+        called.unwrap_or_else(|panicked| {
+            let problem = Some(Problem::new(&types::INTERNAL).source(panicked));
+            Self::Failed { problem }
+        })
     }
 }
 

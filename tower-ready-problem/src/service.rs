@@ -9,7 +9,9 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::{ProblemBody, ProblemFuture, Problems, panic, problems::BoxError, types};
+use crate::{
+    Caller, ProblemBody, ProblemFuture, Problems, future::Asked, panic, problems::BoxError, types,
+};
 
 /// The service of a [`ProblemLayer`](crate::ProblemLayer). It never fails.
 pub struct ProblemService<S> {
@@ -67,12 +69,14 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let mut future = ProblemFuture::of(&request, &self.problems);
+        let asked = Asked { problems: self.problems.clone(), caller: Caller::of(&request) };
         match self.unready.take() {
-            None => future.call(|| self.inner.call(request)),
-            Some(error) => future.fail(self.problems.of_error(error, &types::UNAVAILABLE)),
+            None => ProblemFuture::call(&mut self.inner, request, &mut Some(asked)),
+            Some(error) => {
+                let problem = self.problems.of_error(error, &types::UNAVAILABLE);
+                ProblemFuture::fail(problem, asked)
+            }
         }
-        future
     }
 }
 

@@ -1,5 +1,7 @@
 //! The compact form of a signed token (RFC 7515 §7.1): three parts of base64url and two dots.
 
+use std::borrow::Cow;
+
 use memchr::{memchr, memrchr};
 
 use super::{TokenError, base64url};
@@ -10,6 +12,10 @@ const MAX_HEADER: usize = 1_024;
 
 /// The longest signature is that of an RSA key of 8192 bits.
 const MAX_SIGNATURE: usize = 1_024;
+
+/// Room for the signatures of most keys, an RSA key of 2048 bits among them, and not for more, since
+/// it is zeroed for every token.
+pub(crate) const SIGNATURE_ROOM: usize = 258;
 
 /// A token that has the right form, of which nothing is believed yet.
 #[derive(Clone, Copy)]
@@ -25,11 +31,6 @@ pub(crate) struct Compact<'a> {
 /// fills.
 pub(crate) const fn header_room() -> [u8; MAX_HEADER / 4 * 3 + 3] {
     [0; MAX_HEADER / 4 * 3 + 3]
-}
-
-/// The same for a signature.
-pub(crate) const fn signature_room() -> [u8; MAX_SIGNATURE + 3] {
-    [0; MAX_SIGNATURE + 3]
 }
 
 impl<'a> Compact<'a> {
@@ -57,6 +58,19 @@ impl<'a> Compact<'a> {
             return Err(Reason::TooLong.into());
         }
         Ok(it)
+    }
+
+    /// The signature, in the room of the caller unless it is a long one.
+    pub(crate) fn decode_signature<'r>(
+        &self,
+        room: &'r mut [u8; SIGNATURE_ROOM],
+    ) -> Result<Cow<'r, [u8]>, TokenError> {
+        let decoded = if self.signature.len() <= SIGNATURE_ROOM / 3 * 4 {
+            base64url::decode_into(self.signature, room).map(Cow::Borrowed)
+        } else {
+            base64url::decode(self.signature).map(Cow::Owned)
+        };
+        decoded.ok_or_else(|| Reason::MalformedToken.into())
     }
 
     pub(crate) fn decode_payload(&self) -> Result<Vec<u8>, TokenError> {

@@ -183,9 +183,8 @@ impl Inner {
         snapshot: &'k Snapshot,
         compact: &Compact<'_>,
     ) -> Result<Proof<'k>, TokenError> {
-        let mut room = compact::signature_room();
-        let signature = base64url::decode_into(compact.signature, &mut room);
-        let signature = signature.ok_or(Reason::MalformedToken)?;
+        let mut room = [0; compact::SIGNATURE_ROOM];
+        let signature = &*compact.decode_signature(&mut room)?;
         let memo = self.memo.load();
         let memo = memo.as_ref().filter(|memo| memo.generation == snapshot.generation);
         let known = memo.filter(|memo| *memo.header == *compact.header);

@@ -46,11 +46,10 @@ pub(crate) const MAX_TOKEN: usize = 8 * 1_024;
 /// The first rule that the token breaks.
 pub fn verify_compact(keys: &KeySet, token: &[u8]) -> Result<Vec<u8>, TokenError> {
     let compact = Compact::split(token, MAX_TOKEN)?;
-    let (mut header, mut signature) = (compact::header_room(), compact::signature_room());
+    let (mut header, mut signature) = (compact::header_room(), [0; compact::SIGNATURE_ROOM]);
     let header = base64url::decode_into(compact.header, &mut header);
     let header = Header::parse(header.ok_or(Reason::MalformedToken)?)?;
-    let signature = base64url::decode_into(compact.signature, &mut signature);
-    let signature = signature.ok_or(Reason::MalformedToken)?;
+    let signature = &*compact.decode_signature(&mut signature)?;
     let signed = Signed {
         algorithm: header.algorithm,
         key_id: header.key_id.as_deref(),

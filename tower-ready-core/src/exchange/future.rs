@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{End, Guard, GuardedBody, guard::Armed};
+use crate::called;
 
 pin_project! {
     /// A future whose exchange is watched to its end, or a layer's own answer in its place.
@@ -69,15 +70,26 @@ impl<F, G: Guard> GuardedFuture<F, G> {
     where
         S: Service<Request<Q>, Future = F>,
     {
-        let head_only = request.method() == Method::HEAD;
-        let future = service.call(request);
-        Self { kind: Kind::Call { future, guard: guard.take(), head_only } }
+        Self { kind: Kind::place(service, request, guard) }
     }
 
     /// Answers at once, and calls nobody.
     #[inline]
     pub const fn answer(response: Response<Bytes>) -> Self {
         Self { kind: Kind::Answer { response: Some(response) } }
+    }
+}
+
+impl<F, G: Guard> Kind<F, G> {
+    // As above: the fields are in their places, and then moved as one, if both are done at once.
+    #[inline(never)]
+    fn place<S, Q>(service: &mut S, request: Request<Q>, guard: &mut Armed<G>) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        let head_only = request.method() == Method::HEAD;
+        let future = called(service, request);
+        Self::Call { future, guard: guard.take(), head_only }
     }
 }
 

@@ -29,17 +29,14 @@ impl<'a> Inbound<'a> {
     pub(super) fn of(headers: &'a HeaderMap) -> Self {
         let mut inbound = Self::default();
         for (name, value) in headers {
-            let name = name.as_str();
-            // Most have another length, which is quick to see.
-            if !matches!(name.len(), 7 | 10..=12) {
-                continue;
-            }
-            match name {
-                "x-request-id" => inbound.request_id.add(value),
-                "traceparent" => inbound.traceparent.add(value),
-                "tracestate" => inbound.has_state = true,
-                "baggage" => inbound.has_baggage = true,
-                _ => {}
+            if *name == RequestId::HEADER {
+                inbound.request_id.add(value);
+            } else if *name == TraceContext::TRACEPARENT {
+                inbound.traceparent.add(value);
+            } else if *name == TraceContext::TRACESTATE {
+                inbound.has_state = true;
+            } else if *name == BAGGAGE {
+                inbound.has_baggage = true;
             }
         }
         inbound

@@ -114,8 +114,10 @@ impl Policy {
         let place = match told.parent {
             Some(parent) => Place::Known(parent),
             None => {
-                if told.has_parent || told.has_state {
+                if told.has_parent {
                     headers.remove(TraceContext::TRACEPARENT);
+                }
+                if told.has_state {
                     headers.remove(TraceContext::TRACESTATE);
                 }
                 Place::Open(self.sampler)

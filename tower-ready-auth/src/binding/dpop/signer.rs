@@ -21,10 +21,10 @@ pub(super) fn signer(compact: &Compact<'_>) -> Option<[u8; 32]> {
     let algorithm = Algorithm::from_name(header.get("alg")?.as_str()?)?;
     let jwk = header.get("jwk")?.as_object()?;
     let key: Key = jwk::from_object(jwk).ok()?;
-    let mut room = compact::signature_room();
-    let signature = base64url::decode_into(compact.signature, &mut room)?;
+    let mut room = [0; compact::SIGNATURE_ROOM];
+    let signature = compact.decode_signature(&mut room).ok()?;
     let is_good = !algorithm.is_symmetric()
         && !jwk::is_private(jwk)
-        && key.verifies(algorithm, compact.signed, signature);
+        && key.verifies(algorithm, compact.signed, &signature);
     if is_good { jwk::thumbprint(jwk) } else { None }
 }
