@@ -37,8 +37,6 @@ pin_project! {
             #[pin]
             body: B,
             guard: Armed<G>,
-            // What the head promised, where the body itself does not know its length.
-            promised: Option<u64>,
         },
         Full { bytes: Option<Bytes> },
     }
@@ -46,14 +44,14 @@ pin_project! {
 
 impl<B, G: Guard> GuardedBody<B, G> {
     #[inline]
-    pub(super) const fn watched(body: B, guard: Armed<G>, promised: Option<u64>) -> Self {
-        Self { kind: Kind::Inner { body, guard, promised } }
+    pub(super) const fn watched(body: B, guard: Armed<G>) -> Self {
+        Self { kind: Kind::Inner { body, guard } }
     }
 
     /// A body whose end nobody waits for.
     #[inline]
     pub const fn unwatched(body: B) -> Self {
-        Self::watched(body, Armed::none(), None)
+        Self::watched(body, Armed::none())
     }
 
     /// A whole body of a layer's own.
@@ -78,8 +76,8 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let (mut body, guard, promised) = match self.project().kind.project() {
-            KindProj::Inner { body, guard, promised } => (body, guard, promised),
+        let (mut body, guard) = match self.project().kind.project() {
+            KindProj::Inner { body, guard } => (body, guard),
             KindProj::Full { bytes } => {
                 return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
             }
@@ -93,15 +91,12 @@ where
                     if let Some(guard) = guard.as_mut() {
                         guard.data(data);
                     }
-                    if let Some(promised) = promised {
-                        *promised = promised.saturating_sub(data.len() as u64);
-                    }
+                    guard.left = guard.left.saturating_sub(data.len() as u64);
                     if body.is_end_stream() {
                         guard.end(End::Complete);
-                    } else {
+                    } else if body.size_hint().exact() == Some(0) {
                         // Trailers may still follow, so this is an end only if nobody asks for them.
-                        guard.complete =
-                            *promised == Some(0) || body.size_hint().exact() == Some(0);
+                        guard.left = 0;
                     }
                 } else if let Some(trailers) = frame.trailers_ref() {
                     guard.end(End::Trailers(trailers));

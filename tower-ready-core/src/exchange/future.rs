@@ -115,31 +115,32 @@ where
         };
         let mut polled = guard.poll(|| future.poll(cx));
         // The answer is looked at where it is and moved once: it is some two hundred bytes.
-        let promised = match &mut polled {
+        match &mut polled {
             Poll::Pending => {
                 if let Some(guard) = guard.as_mut() {
                     guard.pending();
                 }
                 return Poll::Pending;
             }
-            Poll::Ready(Err(error)) => {
-                guard.end(End::Error(error));
-                None
-            }
+            Poll::Ready(Err(error)) => guard.end(End::Error(error)),
             Poll::Ready(Ok(response)) => {
                 if let Some(guard) = guard.as_mut() {
                     guard.head(response);
                 }
                 if head_only || has_no_body(response.status()) || response.body().is_end_stream() {
                     guard.end(End::Complete);
-                    None
-                } else {
-                    promised(response)
+                } else if let Some(promised) = promised(response) {
+                    guard.left = promised;
                 }
             }
-        };
-        let guard = guard.take();
-        polled.map_ok(|response| response.map(|body| GuardedBody::watched(body, guard, promised)))
+        }
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(response)) => {
+                Poll::Ready(Ok(response.map(|body| GuardedBody::watched(body, guard.take()))))
+            }
+        }
     }
 }
 

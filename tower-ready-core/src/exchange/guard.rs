@@ -33,18 +33,21 @@ pub trait Guard {
 /// Holds a guard until it has heard of the end, which it does at the latest when this is dropped.
 pub(super) struct Armed<G: Guard> {
     guard: Option<G>,
-    /// What a drop means from now on: all that was promised has been sent.
-    pub(super) complete: bool,
+    /// How much of what was promised is to come. A drop after all of it means that it is complete.
+    pub(super) left: u64,
 }
+
+/// More than ever comes, where nothing was promised.
+const UNKNOWN: u64 = u64::MAX;
 
 impl<G: Guard> Armed<G> {
     pub(super) const fn new(guard: G) -> Self {
-        Self { guard: Some(guard), complete: false }
+        Self { guard: Some(guard), left: UNKNOWN }
     }
 
     /// Nobody waits for this end.
     pub(super) const fn none() -> Self {
-        Self { guard: None, complete: false }
+        Self { guard: None, left: UNKNOWN }
     }
 
     pub(super) const fn is_over(&self) -> bool {
@@ -65,7 +68,7 @@ impl<G: Guard> Armed<G> {
     /// Moves the guard on, so that dropping `self` means nothing any more.
     #[inline]
     pub(super) fn take(&mut self) -> Self {
-        Self { guard: self.guard.take(), complete: self.complete }
+        Self { guard: self.guard.take(), left: self.left }
     }
 
     /// Polls what is guarded.
@@ -84,10 +87,10 @@ impl<G: Guard> Armed<G> {
 impl<G: Guard> Drop for Armed<G> {
     fn drop(&mut self) {
         if !self.is_over() {
-            self.end(match self.complete {
+            self.end(match self.left {
                 _ if thread::panicking() => End::Panicked,
-                true => End::Complete,
-                false => End::Dropped,
+                0 => End::Complete,
+                _ => End::Dropped,
             });
         }
     }

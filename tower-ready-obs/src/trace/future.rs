@@ -1,7 +1,7 @@
 use std::{
     fmt, mem,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -108,20 +108,26 @@ where
         // once.
         match this.inner.as_mut().project() {
             InnerProjection::Bare { future } => {
-                let mut answer = ready!(future.poll(cx));
+                let mut polled = future.poll(cx);
+                if polled.is_pending() {
+                    return Poll::Pending;
+                }
                 this.inner.set(Inner::Over);
                 drop(entered);
-                let scope = finish(&mut answer, this.scope);
+                let scope = finish(&mut polled, this.scope);
                 let wrap = |body| TraceBody::new(body::Inner::Bare { body }, scope);
-                Poll::Ready(answer.map(|response| response.map(wrap)))
+                polled.map_ok(|response| response.map(wrap))
             }
             InnerProjection::Watched { future } => {
-                let mut answer = ready!(future.poll(cx));
+                let mut polled = future.poll(cx);
+                if polled.is_pending() {
+                    return Poll::Pending;
+                }
                 this.inner.set(Inner::Over);
                 drop(entered);
-                let scope = finish(&mut answer, this.scope);
+                let scope = finish(&mut polled, this.scope);
                 let wrap = |body| TraceBody::new(body::Inner::Watched { body }, scope);
-                Poll::Ready(answer.map(|response| response.map(wrap)))
+                polled.map_ok(|response| response.map(wrap))
             }
             InnerProjection::Over => panic!("`TraceFuture` polled after completion"),
         }
@@ -131,9 +137,9 @@ where
 /// Tells the caller the id of its request. What is left is the scope that its body is read in: a body
 /// that is over has nothing more to say in a span, which ends then.
 #[inline(always)]
-fn finish<B: Body, E>(answer: &mut Result<Response<B>, E>, scope: &mut Scope) -> Scope {
+fn finish<B: Body, E>(polled: &mut Poll<Result<Response<B>, E>>, scope: &mut Scope) -> Scope {
     let scope = mem::take(scope);
-    let Ok(response) = answer else { return Scope::default() };
+    let Poll::Ready(Ok(response)) = polled else { return Scope::default() };
     if let Some(id) = scope.request_id() {
         response.headers_mut().insert(RequestId::HEADER, id.clone());
     }
