@@ -28,8 +28,8 @@ pin_project! {
         Calling {
             #[pin]
             future: F,
-            #[pin]
-            timer: Timer,
+            // Boxed when somebody has to wait, since every layer outside moves the future.
+            timer: Option<Pin<Box<Timer>>>,
             watch: Option<Watch>,
         },
         Answer { response: Option<Response<Bytes>> },
@@ -50,7 +50,7 @@ impl<F> DeadlineFuture<F> {
         S: Service<Request<Q>, Future = F>,
     {
         let future = called(service, request);
-        Self { kind: Kind::Calling { future, timer: Timer::unset(), watch: watch.take() } }
+        Self { kind: Kind::Calling { future, timer: None, watch: watch.take() } }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
@@ -69,7 +69,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut kind = self.project().kind;
         let expired = match kind.as_mut().project() {
-            KindProj::Calling { future, mut timer, watch } => {
+            KindProj::Calling { future, timer, watch } => {
                 let entered = watch.as_ref().and_then(Watch::enter);
                 let mut polled = future.poll(cx);
                 drop(entered);
@@ -84,13 +84,13 @@ where
                 let Some(waiting) = watch else {
                     return Poll::Pending;
                 };
-                if !timer.is_set() {
+                if timer.is_none() {
                     let Some(left) = waiting.left() else {
                         return Poll::Pending;
                     };
-                    timer.as_mut().set(left);
+                    timer.insert(Box::pin(Timer::unset())).as_mut().set(left);
                 }
-                if timer.poll(cx).is_pending() {
+                if timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_pending()) {
                     return Poll::Pending;
                 }
                 watch.take()
