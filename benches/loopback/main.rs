@@ -1,10 +1,12 @@
 //! The whole stack over sockets: `cargo bench -p tower-ready-benches --bench loopback`.
 //!
 //! Each server is a process of one thread, and clients in this one keep some connections busy. They
-//! take turns, so that a machine that does something else as well does it to all of them. What a
-//! server gives is told in two ways: answers a second, which the clients may be too slow to ask for,
-//! and the time that its process was on a processor for each answer. What share of the bare server's
-//! throughput is left on one core is the ratio of those times. Linux tells them, in `/proc`.
+//! take turns, so that a machine that does something else as well does it to all of them. They never
+//! sleep, as nobody's server pays for waking a client on another machine.
+//!
+//! What a server gives is told in two ways: answers a second, which the clients may be too slow to ask
+//! for, and the time that its process was on a processor for each answer. What share of the bare
+//! server's throughput is left on one core is the ratio of those times. Linux tells them, in `/proc`.
 
 #![allow(
     clippy::print_stdout,

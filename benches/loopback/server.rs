@@ -29,7 +29,7 @@ pub(crate) enum Host {
 /// What is asked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tokens {
-    /// One with a shared secret, which is checked each time.
+    /// One with a shared secret, whose signature is checked each time.
     Hs256,
     /// One with a signature, which ours remembers.
     Es256,

@@ -237,6 +237,17 @@ fn a_body_dropped_after_its_promised_length_is_complete() {
     assert_eq!(*log.0.borrow(), ["head 200", "data 4", "complete"]);
 }
 
+/// A host does not ask for what the head says is nothing.
+#[test]
+fn a_body_of_no_promised_length_is_complete_unread() {
+    for (length, end) in [("0", "complete"), ("4", "dropped"), ("four", "dropped")] {
+        let response = Response::builder().header("content-length", length);
+        let (log, response) = answer(&Method::GET, response.body(one_frame(false)).unwrap());
+        drop(response);
+        assert_eq!(*log.0.borrow(), ["head 200", end], "{length}");
+    }
+}
+
 #[test]
 fn a_future_ends_by_error_drop_or_panic_before_its_head() {
     let mut cx = Context::from_waker(Waker::noop());

@@ -1,6 +1,9 @@
 //! Tokens that no verifier takes, by their form, their header and their signature.
 
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256};
+use aws_lc_rs::{
+    rsa::KeySize,
+    signature::{RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair},
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower_ready_auth::{Algorithm, JwtVerifier, Key, KeyError, Reason, verify_compact};
@@ -329,6 +332,20 @@ proptest! {
         let token = HMAC.raw_token(header.as_bytes(), payload.as_bytes());
         prop_assert!(hmac_verifier().verify(token.as_bytes()).is_err());
     }
+}
+
+/// Its signature is longer than most.
+#[test]
+fn a_long_key_signs_as_well_as_a_short_one() {
+    let signer = Signer::Rsa(RsaKeyPair::generate(KeySize::Rsa4096).unwrap());
+    let (verifier, token) = (verifier(&signer), signer.of("alice", "a"));
+    for _ in 0..2 {
+        verifier.verify(token.as_bytes()).unwrap();
+    }
+    let mut other = token.into_bytes();
+    let last = other.len() - 100;
+    other[last] ^= 1;
+    assert_eq!(reason(&verifier, &other), Reason::BadSignature);
 }
 
 /// The header of a good token is remembered, to save reading it; that must open nothing.
