@@ -29,9 +29,9 @@ pub(crate) enum Host {
 /// What is asked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tokens {
-    /// One with a shared secret, whose signature is checked each time.
+    /// One with a shared secret, for which two stacks are closest.
     Hs256,
-    /// One with a signature, which ours remembers.
+    /// One with a signature that takes fifty microseconds to check.
     Es256,
 }
 

@@ -49,12 +49,23 @@ impl<F> DeadlineFuture<F> {
     where
         S: Service<Request<Q>, Future = F>,
     {
-        let future = called(service, request);
-        Self { kind: Kind::Calling { future, timer: None, watch: watch.take() } }
+        Self { kind: Kind::place(service, request, watch) }
     }
 
     pub(crate) const fn answer(response: Response<Bytes>) -> Self {
         Self { kind: Kind::Answer { response: Some(response) } }
+    }
+}
+
+impl<F> Kind<F> {
+    // As above: the fields are put into their places, and would be moved as one were both done at once.
+    #[inline(never)]
+    fn place<S, Q>(service: &mut S, request: Request<Q>, watch: &mut Option<Watch>) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        let future = called(service, request);
+        Self::Calling { future, timer: None, watch: watch.take() }
     }
 }
 

@@ -75,11 +75,13 @@ impl<F, B> State<F, B> {
     where
         S: Service<Request<Q>, Future = F>,
     {
-        let called = panic::catch(|| Self::Calling { future: called(service, request) });
-        called.unwrap_or_else(|panicked| {
-            let problem = Some(Problem::new(&types::INTERNAL).source(panicked));
-            Self::Failed { problem }
-        })
+        match panic::catch(|| Self::Calling { future: called(service, request) }) {
+            Ok(calling) => calling,
+            Err(panicked) => {
+                let problem = Some(Problem::new(&types::INTERNAL).source(panicked));
+                Self::Failed { problem }
+            }
+        }
     }
 }
 

@@ -187,8 +187,8 @@ impl JwtVerifierBuilder {
     }
 
     /// How many checked tokens are remembered, so that the next use of one costs a digest instead
-    /// of a signature and claims; zero for none. With a shared secret, where the signature is a
-    /// digest, it is checked each time, and the claims are not read again. Default: 10,000.
+    /// of a signature and claims; zero for none, which is best where each token comes but once and
+    /// its signature is made with a shared secret. Default: 10,000.
     pub fn cache(mut self, tokens: usize) -> Self {
         self.cached = tokens;
         self

@@ -11,11 +11,10 @@ use quick_cache::{Weighter, sync};
 use super::claims::Window;
 use crate::{Principal, digest::sha256, time::Millis};
 
-/// What was found out about a token, by the SHA-256 of all of it, or by 256 bits of a signature that
-/// was made with a secret and has just been checked.
+/// What was found out about a token, by the SHA-256 of all of it.
 ///
-/// Never by what the token says and never by a shorter hash: both have made one caller out of two
-/// before. Only good tokens are kept, so nobody can fill it with others, and each hit is checked again for
+/// Never a part of the token and never a shorter hash: both have made one caller out of two before.
+/// Only good tokens are kept, so nobody can fill it with others, and each hit is checked again for
 /// all that may have changed: the time, the keys, and outside of here revocation and policies.
 pub(crate) struct Cache {
     tokens: sync::Cache<[u8; 32], Checked, BySize, ByDigest>,

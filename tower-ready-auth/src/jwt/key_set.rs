@@ -27,7 +27,6 @@ struct Inner {
     /// Counted, since a key may outlive its set.
     keys: Vec<Arc<Key>>,
     skipped: Vec<SkippedKey>,
-    all_secret: bool,
 }
 
 /// A key of a set that is not used, and why.
@@ -102,8 +101,7 @@ impl KeySet {
     }
 
     fn of(keys: Vec<Arc<Key>>, skipped: Vec<SkippedKey>) -> Self {
-        let all_secret = keys.iter().all(|key| key.is_secret());
-        Self(Arc::new(Inner { keys, skipped, all_secret }))
+        Self(Arc::new(Inner { keys, skipped }))
     }
 
     /// How many keys it has: at least one.
@@ -163,11 +161,6 @@ impl KeySet {
             return None;
         };
         self.keys().position(|key| std::ptr::eq(key, only))
-    }
-
-    /// Whether there are secrets alone in it.
-    pub(crate) fn is_all_secret(&self) -> bool {
-        self.0.all_secret
     }
 
     /// Whether a key has this id, for whatever algorithm. Without an id, each may be meant.

@@ -63,15 +63,6 @@ pub(super) struct Memo {
     is_access_token: bool,
 }
 
-/// A signature that is good.
-struct Proof<'k> {
-    key: &'k Key,
-    /// Whether the header says that this is an access token.
-    is_access_token: bool,
-    /// The first 256 bits of it.
-    start: [u8; 32],
-}
-
 // === impl JwtVerifier ===
 
 impl JwtVerifier {
@@ -153,58 +144,69 @@ impl Inner {
         let snapshot = snapshot.as_deref().ok_or(Reason::KeysUnavailable)?;
         let now = self.clock.now();
         let Some(cache) = &self.cache else {
-            let proof = self.check_signature(snapshot, compact)?;
-            return Ok(self.check_claims(&proof, snapshot, compact, now)?.principal);
+            return Ok(self.check(snapshot, compact, now)?.principal);
         };
-        // What a secret signs is a digest of the token, and costs no more than another would: it is
-        // checked each time, and spares the claims alone.
-        let (key, proof) = if snapshot.keys.is_all_secret() {
-            let proof = self.check_signature(snapshot, compact)?;
-            (proof.start, Some(proof))
-        } else {
-            (Cache::key(token), None)
-        };
+        let key = Cache::key(token);
         if let Some(checked) = cache.get(&key, snapshot.generation, now) {
             self.rules.check_times(&checked.window, now)?;
             return Ok(checked.principal);
         }
-        let proof = match proof {
-            Some(proof) => proof,
-            None => self.check_signature(snapshot, compact)?,
-        };
-        let checked = self.check_claims(&proof, snapshot, compact, now)?;
+        let checked = self.check(snapshot, compact, now)?;
         let principal = checked.principal.clone();
         cache.insert(key, checked);
         Ok(principal)
     }
 
+    fn check(
+        &self,
+        snapshot: &Snapshot,
+        compact: &Compact<'_>,
+        now: Millis,
+    ) -> Result<Checked, TokenError> {
+        let (key, is_access_token) = self.check_signature(snapshot, compact)?;
+        let payload = compact.decode_payload()?;
+        let claims = Object::parse(&payload).ok_or(Reason::MalformedToken)?;
+        let (mut principal, window) = self.rules.check(&claims, now)?;
+        if self.id_tokens_are_refused && self.rules.kind.is_stray_id_token(&claims, is_access_token)
+        {
+            return Err(Reason::WrongType.into());
+        }
+        drop(claims);
+        if let Some(read) = self.read_claims {
+            principal.typed = Some(read(&payload).ok_or(Reason::ClaimsMismatch)?);
+        }
+        // The id that the set gives the key; a header may hold any for a key without one.
+        principal.key_id = key.shared_id();
+        principal.payload = payload;
+        Ok(Checked {
+            principal: Principal::new(principal),
+            window,
+            generation: snapshot.generation,
+            at: now,
+        })
+    }
+
+    /// The key that made the signature, and whether the header says that this is an access token.
     fn check_signature<'k>(
         &self,
         snapshot: &'k Snapshot,
         compact: &Compact<'_>,
-    ) -> Result<Proof<'k>, TokenError> {
+    ) -> Result<(&'k Key, bool), TokenError> {
         let mut room = [0; compact::SIGNATURE_ROOM];
         let signature = &*compact.decode_signature(&mut room)?;
         let memo = self.memo.load();
         let memo = memo.as_ref().filter(|memo| memo.generation == snapshot.generation);
-        let known = memo.filter(|memo| *memo.header == *compact.header);
-        let (key, is_access_token) = match known {
-            Some(memo) => {
-                let key = snapshot.keys.keys().nth(memo.key).ok_or(Reason::UnknownKey)?;
-                if !key.verifies(memo.algorithm, compact.signed, signature) {
-                    return Err(Reason::BadSignature.into());
-                }
-                (key, memo.is_access_token)
-            }
-            None => self.read_header(snapshot, compact, signature, memo.is_none())?,
+        let Some(known) = memo.filter(|memo| *memo.header == *compact.header) else {
+            return self.read_header(snapshot, compact, signature, memo.is_none());
         };
-        // All that are good are at least as long.
-        let start = signature.first_chunk().copied().ok_or(Reason::BadSignature)?;
-        Ok(Proof { key, is_access_token, start })
+        let key = snapshot.keys.keys().nth(known.key).ok_or(Reason::UnknownKey)?;
+        if !key.verifies(known.algorithm, compact.signed, signature) {
+            return Err(Reason::BadSignature.into());
+        }
+        Ok((key, known.is_access_token))
     }
 
-    /// The key that made the signature, and whether the header says that this is an access token.
-    /// The header is kept in mind, if there is room.
+    /// The same by what the header says, which is kept in mind if there is room.
     fn read_header<'k>(
         &self,
         snapshot: &'k Snapshot,
@@ -233,35 +235,6 @@ impl Inner {
             })));
         }
         Ok((key, is_access_token))
-    }
-
-    fn check_claims(
-        &self,
-        proof: &Proof<'_>,
-        snapshot: &Snapshot,
-        compact: &Compact<'_>,
-        now: Millis,
-    ) -> Result<Checked, TokenError> {
-        let payload = compact.decode_payload()?;
-        let claims = Object::parse(&payload).ok_or(Reason::MalformedToken)?;
-        let (mut principal, window) = self.rules.check(&claims, now)?;
-        let kind = &self.rules.kind;
-        if self.id_tokens_are_refused && kind.is_stray_id_token(&claims, proof.is_access_token) {
-            return Err(Reason::WrongType.into());
-        }
-        drop(claims);
-        if let Some(read) = self.read_claims {
-            principal.typed = Some(read(&payload).ok_or(Reason::ClaimsMismatch)?);
-        }
-        // The id that the set gives the key; a header may hold any for a key without one.
-        principal.key_id = proof.key.shared_id();
-        principal.payload = payload;
-        Ok(Checked {
-            principal: Principal::new(principal),
-            window,
-            generation: snapshot.generation,
-            at: now,
-        })
     }
 }
 

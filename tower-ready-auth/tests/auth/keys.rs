@@ -195,7 +195,6 @@ fn a_file_is_read_again_and_its_last_good_content_stays() {
     assert!(KeySource::file(&file.0).is_err());
 }
 
-/// Its signature is checked each time, by the keys of that time.
 #[test]
 fn a_remembered_token_is_over_with_its_secret() {
     let other = Signer::hs256(&[9; 32]);

@@ -81,7 +81,7 @@ impl<F, G: Guard> GuardedFuture<F, G> {
 }
 
 impl<F, G: Guard> Kind<F, G> {
-    // As above: the fields are in their places, and then moved as one, if both are done at once.
+    // As above: the fields are put into their places, and would be moved as one were both done at once.
     #[inline(never)]
     fn place<S, Q>(service: &mut S, request: Request<Q>, guard: &mut Armed<G>) -> Self
     where
