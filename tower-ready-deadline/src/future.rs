@@ -58,7 +58,7 @@ impl<F> DeadlineFuture<F> {
 }
 
 impl<F> Kind<F> {
-    // As above: the fields are put into their places, and would be moved as one were both done at once.
+    // Apart once more: an enum that is itself a field would be put together elsewhere, and then moved.
     #[inline(never)]
     fn place<S, Q>(service: &mut S, request: Request<Q>, watch: &mut Option<Watch>) -> Self
     where

@@ -81,7 +81,7 @@ impl<F, G: Guard> GuardedFuture<F, G> {
 }
 
 impl<F, G: Guard> Kind<F, G> {
-    // As above: the fields are put into their places, and would be moved as one were both done at once.
+    // Apart once more: an enum that is itself a field would be put together elsewhere, and then moved.
     #[inline(never)]
     fn place<S, Q>(service: &mut S, request: Request<Q>, guard: &mut Armed<G>) -> Self
     where
