@@ -13,12 +13,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header::AUTHORIZAT
 use http_body::Body as _;
 use tokio::runtime::Builder;
 use tower_ready_benches::{Cases, Repeat};
+use tower_ready_ratelimit::Fields;
 use tower_service::Service;
 
 use crate::{
     requests,
     stacks::{
-        self, CHECK, EMPTY_MESSAGE, Extent, ORDER, ours, peers,
+        self, CHECK, EMPTY_MESSAGE, ORDER, ours, peers,
         tokens::{self, Token},
     },
 };
@@ -36,15 +37,18 @@ pub(crate) fn cases(cases: &mut Cases) {
     let seen = || order(&es256);
     cases
         .over("HS256", "a route of axum", call(get(), served(route())))
-        .ours("ours, as peers", call(get(), served(route().layer(ours(&hs256, Extent::AsPeers)))))
         .ours(
-            "ours, by default",
-            call(get(), served(route().layer(ours(&hs256, Extent::Defaults)))),
+            "ours, without fields",
+            call(get(), served(route().layer(ours(&hs256, Fields::None)))),
         )
+        .ours("ours", call(get(), served(route().layer(ours(&hs256, Fields::Draft11)))))
         .peer("peers", call(get(), served(peers(route(), &hs256))));
     cases
         .over("an ES256 token seen before", "a route of axum", call(seen(), served(route())))
-        .ours("ours, as peers", call(seen(), served(route().layer(ours(&es256, Extent::AsPeers)))))
+        .ours(
+            "ours, without fields",
+            call(seen(), served(route().layer(ours(&es256, Fields::None)))),
+        )
         .peer("peers, who check it again", call(seen(), served(peers(route(), &es256))));
 
     let method = stacks::tonic;
@@ -52,16 +56,16 @@ pub(crate) fn cases(cases: &mut Cases) {
     cases
         .over("HS256, gRPC", "a method of tonic", call(check(), served(method())))
         .ours(
-            "ours, as peers",
-            call(check(), served(method().layer(ours(&hs256, Extent::AsPeers)))),
+            "ours, without fields",
+            call(check(), served(method().layer(ours(&hs256, Fields::None)))),
         )
         .peer("peers", call(check(), served(peers(method(), &hs256))));
 
     let service = stacks::hyper;
-    let all = ours(&hs256, Extent::AsPeers).service(service());
+    let all = ours(&hs256, Fields::None).service(service());
     cases
         .over("HS256, hyper", "a service of hyper", call(get(), service()))
-        .ours("ours, as peers", call(get(), all));
+        .ours("ours, without fields", call(get(), all));
 }
 
 /// A router as `axum::serve` has it: one that is not told its state makes its routes, and all that

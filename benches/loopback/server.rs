@@ -9,9 +9,10 @@ use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{net::TcpListener, runtime::Builder};
 use tower::{BoxError, Service, ServiceExt};
+use tower_ready_ratelimit::Fields;
 
 use crate::stacks::{
-    self, Extent, ours, peers,
+    self, ours, peers,
     tokens::{self, Token},
 };
 
@@ -77,7 +78,7 @@ pub(crate) fn run(kind: Kind) {
             Host::Axum => axum(listener, behind(stacks::axum(), stack, &token)).await,
             Host::Tonic => axum(listener, behind(stacks::tonic(), stack, &token)).await,
             Host::Hyper if stack == Stack::None => hyper(listener, service).await,
-            Host::Hyper => hyper(listener, ours(&token, Extent::AsPeers).service(service)).await,
+            Host::Hyper => hyper(listener, ours(&token, Fields::None).service(service)).await,
         }
     });
 }
@@ -85,7 +86,7 @@ pub(crate) fn run(kind: Kind) {
 fn behind(router: Router, stack: Stack, token: &Token) -> Router {
     match stack {
         Stack::None => router,
-        Stack::Ours => router.layer(ours(token, Extent::AsPeers)),
+        Stack::Ours => router.layer(ours(token, Fields::None)),
         Stack::Peers => peers(router, token),
     }
 }

@@ -67,7 +67,4 @@ What is missed was profiled, and this is what it goes to:
   processor's own. What is left is spread over all layers, without a peak: the largest piece, a tenth of
   all, is moves of futures, requests and answers, and a third of those are axum's own at its border.
   Ours checks a token once, which a digest tells it later, and the peers' each time; with a shared
-  secret, whose signature is a digest too, the two are closest.
-
-Of the stacks, *as peers* is the work that the stack of peers does as well; *by default* adds the
-fields that tell callers their limits, and the deadline that is handed on to whoever handles a request.";
+  secret, whose signature is a digest too, the two are closest.";

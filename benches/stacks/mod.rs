@@ -15,10 +15,7 @@ use http_body_util::Full;
 use tonic::service::Routes;
 use tower_service::Service;
 
-pub(crate) use self::{
-    ours::{Extent, ours},
-    peers::peers,
-};
+pub(crate) use self::{ours::ours, peers::peers};
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 

@@ -33,27 +33,13 @@ type Inward = Stack<ShedLayer, Outer>;
 type Outer = Stack<DeadlineLayer, Stack<ProblemLayer, Stack<MetricsLayer, Outermost>>>;
 type Outermost = Stack<TraceLayer, Stack<ShutdownLayer, Identity>>;
 
-/// How much of it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// What peers do as well.
-    AsPeers,
-    /// As it comes: callers are told their limits, and whoever handles a request its deadline.
-    Defaults,
-}
-
 /// What the example servers have, and a breaker, which there guards what the service calls.
-pub(crate) fn ours(token: &Token, extent: Extent) -> Ours {
-    let (fields, hands_on) = match extent {
-        Extent::AsPeers => (Fields::None, false),
-        Extent::Defaults => (Fields::default(), true),
-    };
+pub(crate) fn ours(token: &Token, fields: Fields) -> Ours {
     let lifecycle = Lifecycle::builder().build().unwrap();
     let metrics = Metrics::builder().build().unwrap();
     let tracing = Tracing::builder().build().unwrap();
     let problems = Problems::builder().build().unwrap();
-    let deadlines = Deadlines::builder().timeout(Duration::from_secs(3_600)).extension(hands_on);
-    let deadlines = deadlines.build().unwrap();
+    let deadlines = Deadlines::builder().timeout(Duration::from_secs(3_600)).build().unwrap();
     let slots = Bulkhead::builder().limit(512).build().unwrap();
     let address = limits("address", key::header(FORWARDED), fields);
     let principal = limits("principal", key::extension(Principal::subject), fields);

@@ -28,8 +28,9 @@ pin_project! {
         Calling {
             #[pin]
             future: F,
-            // Boxed when somebody has to wait, since every layer outside moves the future.
-            timer: Option<Pin<Box<Timer>>>,
+            // Not in a box: most calls wait, and no call that may go on is to allocate.
+            #[pin]
+            timer: Timer,
             watch: Option<Watch>,
         },
         Answer { response: Option<Response<Bytes>> },
@@ -65,7 +66,7 @@ impl<F> Kind<F> {
         S: Service<Request<Q>, Future = F>,
     {
         let future = called(service, request);
-        Self::Calling { future, timer: None, watch: watch.take() }
+        Self::Calling { future, timer: Timer::unset(), watch: watch.take() }
     }
 }
 
@@ -80,7 +81,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut kind = self.project().kind;
         let expired = match kind.as_mut().project() {
-            KindProj::Calling { future, timer, watch } => {
+            KindProj::Calling { future, mut timer, watch } => {
                 let entered = watch.as_ref().and_then(Watch::enter);
                 let mut polled = future.poll(cx);
                 drop(entered);
@@ -95,13 +96,13 @@ where
                 let Some(waiting) = watch else {
                     return Poll::Pending;
                 };
-                if timer.is_none() {
+                if !timer.is_set() {
                     let Some(left) = waiting.left() else {
                         return Poll::Pending;
                     };
-                    timer.insert(Box::pin(Timer::unset())).as_mut().set(left);
+                    timer.as_mut().set(left);
                 }
-                if timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_pending()) {
+                if timer.poll(cx).is_pending() {
                     return Poll::Pending;
                 }
                 watch.take()

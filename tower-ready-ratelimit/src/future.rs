@@ -44,9 +44,8 @@ pin_project! {
     enum Kind<F, W> {
         Bare { #[pin] future: F },
         Plain { #[pin] future: F, lines: Lines },
-        // Boxed, since who has one has more in boxes, and every layer outside moves the future.
-        Noted { #[pin] future: F, note: Box<Note> },
-        Watched { #[pin] future: GuardedFuture<F, Ending>, note: Box<Note> },
+        Noted { #[pin] future: F, note: Note },
+        Watched { #[pin] future: GuardedFuture<F, Ending>, note: Note },
         Answer { response: Option<Response<Bytes>> },
         Waiting { waiting: W },
     }
@@ -115,7 +114,7 @@ where
     if let Some(decision) = &decision {
         request.extensions_mut().insert(Decision::clone(decision));
     }
-    let note = Box::new(Note { lines, decision });
+    let note = Note { lines, decision };
     match after {
         None => Kind::Noted { future: service.call(request), note },
         Some(after) => watched(service, request, note, after),
@@ -125,7 +124,7 @@ where
 fn watched<S, B, W, St>(
     service: &mut S,
     mut request: Request<B>,
-    note: Box<Note>,
+    note: Note,
     mut after: Box<After<St>>,
 ) -> Kind<S::Future, W>
 where
