@@ -12,7 +12,7 @@ use tower::retry::{
     Policy,
     budget::{Budget, TpsBudget},
 };
-use tower_ready_core::{Deadline, Instant, LocalRejection, Outcome, Protocol, Verdict};
+use tower_ready_core::{Deadline, Instant, LocalRejection, Outcome, Protocol, Verdict, grpc::Code};
 
 use crate::{Backoff, hint::hint};
 
@@ -163,7 +163,7 @@ impl Told {
             // Below zero, or nothing that could be read: proposal A6 takes both for a no.
             return Self::Final;
         }
-        let unavailable = headers.get("grpc-status").is_some_and(|code| code == "14");
+        let unavailable = Code::among(headers) == Some(Code::Unavailable);
         Self::Failed { asked, unavailable }
     }
 }

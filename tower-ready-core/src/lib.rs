@@ -71,6 +71,7 @@ mod exchange;
 pub mod grpc;
 mod head;
 mod hex;
+mod lookup;
 mod outcome;
 mod protocol;
 mod rejection;
@@ -86,6 +87,7 @@ pub use self::{
     deadline::Deadline,
     exchange::{End, Guard, GuardedBody, GuardedFuture},
     head::Head,
+    lookup::lookup,
     outcome::{Hurried, Outcome, Pending, Verdict},
     protocol::{Codec, Protocol},
     rejection::LocalRejection,

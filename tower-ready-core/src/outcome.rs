@@ -3,15 +3,11 @@
 use std::{any::Any, error::Error, io, time::Duration};
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    HeaderMap, HeaderValue, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 
-use crate::{End, LocalRejection, Protocol, grpc::Code};
-
-// A name that is hashed as it is looked up costs a third of one that is also parsed, and one that
-// lies still is not dropped each time.
-static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+use crate::{End, LocalRejection, Protocol, grpc::Code, lookup};
 
 /// What an exchange says about the health of the service that answered.
 ///
@@ -66,11 +62,11 @@ impl Verdict {
             return Self::Known(Outcome::Ignored);
         }
         let headers = response.headers();
-        let grpc = match headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) {
+        let grpc = match lookup(headers, &CONTENT_TYPE).map(HeaderValue::as_bytes) {
             // Most answers: whoever names another type has no code to look for.
             Some(value) if !Protocol::may_be_grpc(value) => false,
             value => {
-                if let Some(code) = code_in(headers) {
+                if let Some(code) = Code::among(headers) {
                     return Self::Known(Outcome::of_code(code, headers));
                 }
                 // gRPC-Web writes its trailers into the body, so for it a complete body is all that
@@ -95,7 +91,7 @@ impl Pending {
     #[must_use]
     pub fn outcome(self, end: &End<'_>) -> Outcome {
         match end {
-            End::Trailers(trailers) => match code_in(trailers) {
+            End::Trailers(trailers) => match Code::among(trailers) {
                 Some(Code::DeadlineExceeded) if self.hurried => Outcome::Ignored,
                 Some(code) => Outcome::of_code(code, trailers),
                 None if self.grpc => Outcome::Failure,
@@ -155,12 +151,6 @@ fn is_timeout(error: &(dyn Any + 'static)) -> bool {
     false
 }
 
-/// The code of a gRPC answer; one that is no number is `UNKNOWN`, as the specification says.
-fn code_in(headers: &HeaderMap) -> Option<Code> {
-    let value = headers.get(&GRPC_STATUS)?;
-    Some(Code::from_header(value).unwrap_or(Code::Unknown))
-}
-
 /// `Retry-After` in seconds (RFC 9110 §10.2.3). Its other form, a date, needs a clock that the two
 /// sides share, and is left aside.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -175,7 +165,7 @@ fn pushback(metadata: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::HeaderName;
 
     use super::*;
 
@@ -259,7 +249,8 @@ mod tests {
             io::Error::from(io::ErrorKind::TimedOut).into();
         let reset: Box<dyn Error + Send + Sync> =
             io::Error::from(io::ErrorKind::ConnectionReset).into();
-        let trailers = |code| HeaderMap::from_iter([(GRPC_STATUS.clone(), code)]);
+        let trailers =
+            |code| HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), code)]);
         let late = trailers(HeaderValue::from_static("4"));
         let down = trailers(HeaderValue::from_static("14"));
         for (is_hurried, expected) in [(true, Outcome::Ignored), (false, Outcome::Failure)] {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Response, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tower_ready_core::AnswerBody;
+use tower_ready_core::{AnswerBody, lookup};
 
 use crate::{Expired, Reason, messages::Messages, timer::Timer, watch::Watch};
 
@@ -70,7 +70,7 @@ impl<B: Body> DeadlineBody<B> {
         if !watch.as_ref().is_some_and(Watch::needs_body) {
             return response.map(|body| Self::unwatched(AnswerBody::inner(body)));
         }
-        let has_length = response.headers().contains_key(CONTENT_LENGTH);
+        let has_length = lookup(response.headers(), &CONTENT_LENGTH).is_some();
         response.map(|body| Self {
             is_open: !has_length && body.size_hint().exact().is_none(),
             watch: watch.take().map(Watch::into_body),

@@ -173,8 +173,7 @@ const HURRIED: LocalRejection = LocalRejection::new("deadline", "hurried");
 #[cold]
 fn is_timeout<B>(answer: &Response<B>) -> bool {
     answer.status() == StatusCode::GATEWAY_TIMEOUT
-        || answer.headers().get("grpc-status").and_then(Code::from_header)
-            == Some(Code::DeadlineExceeded)
+        || Code::among(answer.headers()) == Some(Code::DeadlineExceeded)
 }
 
 /// The answer to a call for which too little time is left.

@@ -1,22 +1,13 @@
 //! What became of a request, told alike by metrics, log and span.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use tower_ready_core::{End, Protocol, grpc::Code};
 
 use crate::{grpc_web::WebStatus, labels::ErrorType};
 
-// A name that lies still is neither made nor dropped for each look-up.
-static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-
 /// Whether a call in this protocol has a code of gRPC, which its answer says as gRPC does.
 pub(crate) const fn is_rpc(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::Grpc(_) | Protocol::GrpcWeb(_) | Protocol::GrpcWebText(_))
-}
-
-/// The code in these headers; a value that is none is `UNKNOWN`, as the specification says.
-pub(crate) fn code_in(headers: &HeaderMap) -> Option<Code> {
-    let code = |value: &HeaderValue| Code::from_header(value).unwrap_or(Code::Unknown);
-    headers.get(&GRPC_STATUS).map(code)
 }
 
 /// Why a request of HTTP failed. A status that is an error to this side counts for more than how the
@@ -44,7 +35,7 @@ pub(crate) fn of_rpc(
     end: &End<'_>,
 ) -> (Option<Code>, ErrorType) {
     let in_trailers = || match end {
-        End::Trailers(trailers) => code_in(trailers),
+        End::Trailers(trailers) => Code::among(trailers),
         _ => None,
     };
     let said = in_head.or_else(in_trailers).or_else(|| status.and_then(of_status));
@@ -104,6 +95,7 @@ fn of_status(status: StatusCode) -> Option<Code> {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderValue};
     use tower_ready_core::Codec;
 
     use super::*;
@@ -145,7 +137,7 @@ mod tests {
         let unknown = ["UNKNOWN", "UNKNOWN"];
         assert_eq!(grpc(false, 200, None, &End::Trailers(&trailers)), unknown);
         assert_eq!(grpc(false, 200, None, &End::Complete), unknown);
-        trailers.insert(&GRPC_STATUS, HeaderValue::from_static("14"));
+        trailers.insert("grpc-status", HeaderValue::from_static("14"));
         let end = End::Trailers(&trailers);
         assert_eq!(grpc(false, 200, None, &end), ["UNAVAILABLE", "UNAVAILABLE"]);
         let gone = Some(Code::NotFound);

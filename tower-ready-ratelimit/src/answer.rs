@@ -5,9 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header::CONTENT_TYPE,
-};
+use http::{Method, Response, StatusCode, Uri, header::CONTENT_TYPE};
 use tower_ready_core::{End, Protocol, grpc::Code};
 use tower_ready_problem::Problem;
 
@@ -55,7 +53,7 @@ impl Answer {
         let content_type = headers.get(CONTENT_TYPE);
         let named = Protocol::of_parts(&Method::POST, &Uri::default(), content_type, false);
         let has_code = content_type.is_none() || named.has_grpc_codes();
-        match code_in(headers).filter(|_| has_code) {
+        match Code::among(headers).filter(|_| has_code) {
             Some(code) => Some(Self::of_code(code)),
             None if named.is_grpc() && status.is_success() => None,
             None => Some(Self { status: Some(status), code: None }),
@@ -67,7 +65,7 @@ impl Answer {
         match end {
             // A gRPC answer without a code is broken.
             End::Trailers(trailers) => {
-                Some(Self::of_code(code_in(trailers).unwrap_or(Code::Unknown)))
+                Some(Self::of_code(Code::among(trailers).unwrap_or(Code::Unknown)))
             }
             End::Complete => Some(Self::of_code(Code::Unknown)),
             End::Error(_) | End::Panicked => Some(Self { status: None, code: None }),
@@ -103,13 +101,6 @@ impl Answer {
             (None, None) => true,
         }
     }
-}
-
-/// A code that is none is `UNKNOWN`, as gRPC says.
-fn code_in(headers: &HeaderMap) -> Option<Code> {
-    const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-    let known = |value: &HeaderValue| Code::from_header(value).unwrap_or(Code::Unknown);
-    headers.get(STATUS).map(known)
 }
 
 impl Usage {

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{End, Guard, GuardedBody, guard::Armed};
-use crate::called;
+use crate::{called, lookup};
 
 pin_project! {
     /// A future whose exchange is watched to its end, or a layer's own answer in its place.
@@ -149,7 +149,7 @@ where
 fn promised<B: Body>(response: &Response<B>) -> Option<u64> {
     match response.body().size_hint().exact() {
         Some(_) => None,
-        None => response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok(),
+        None => lookup(response.headers(), &CONTENT_LENGTH)?.to_str().ok()?.parse().ok(),
     }
 }
 

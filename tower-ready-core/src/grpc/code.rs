@@ -1,6 +1,11 @@
 use std::fmt;
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::lookup;
+
+// A name that lies still is neither made nor dropped for each look-up.
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A gRPC status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,6 +118,15 @@ impl Code {
         Self::try_from(number).ok()
     }
 
+    /// The code that the head or the trailers of an answer say, if they say one.
+    ///
+    /// What is no code is [`Unknown`](Self::Unknown), as the specification says.
+    #[must_use]
+    pub fn among(headers: &HeaderMap) -> Option<Self> {
+        let value = lookup(headers, &GRPC_STATUS)?;
+        Some(Self::from_header(value).unwrap_or(Self::Unknown))
+    }
+
     /// The value of a `grpc-status` header.
     #[must_use]
     pub const fn header_value(self) -> HeaderValue {
@@ -210,6 +224,16 @@ mod tests {
     fn headers_that_hold_no_code_are_none() {
         for value in ["", "17", "99", "-1", "+1", "01", "007", " 1", "OK", "1.0"] {
             assert_eq!(Code::from_header(&HeaderValue::from_static(value)), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn the_code_of_an_answer_is_unknown_if_it_is_none() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Code::among(&headers), None);
+        for (value, code) in [("5", Code::NotFound), ("17", Code::Unknown), ("", Code::Unknown)] {
+            headers.insert(&GRPC_STATUS, HeaderValue::from_static(value));
+            assert_eq!(Code::among(&headers), Some(code), "{value:?}");
         }
     }
 

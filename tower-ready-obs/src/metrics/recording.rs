@@ -6,7 +6,7 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tower_ready_core::{
-    End, Guard, Head, Instant, LocalRejection, Protocol, RouteSlot, grpc::Code,
+    End, Guard, Head, Instant, LocalRejection, Protocol, RouteSlot, grpc::Code, lookup,
 };
 use tower_ready_problem::Problem;
 
@@ -173,14 +173,14 @@ impl Watched {
         let headers = response.headers();
         self.key.status = Some(response.status());
         if self.key.kind.is_rpc() {
-            self.key.code = verdict::code_in(headers);
+            self.key.code = Code::among(headers);
             if let Some(call) = &mut self.call
                 && headers.contains_key(CONTENT_ENCODING)
             {
                 // What passes is compressed.
                 call.web = None;
             }
-        } else if let Some(content_type) = headers.get(CONTENT_TYPE) {
+        } else if let Some(content_type) = lookup(headers, &CONTENT_TYPE) {
             self.key.is_stream |= is_stream(content_type.as_bytes());
         }
         let extensions = response.extensions();

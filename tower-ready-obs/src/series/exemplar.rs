@@ -35,9 +35,10 @@ impl Trace {
     #[inline]
     pub(crate) fn sampled(headers: &HeaderMap) -> Option<Self> {
         static TRACEPARENT: http::HeaderName = TraceId::HEADER;
-        let trace = Self::of(headers.get(&TRACEPARENT)?)?;
+        let mut values = headers.get_all(&TRACEPARENT).iter();
+        let value = values.next()?;
         // §3.2: of two nobody knows which is meant.
-        headers.get_all(&TRACEPARENT).iter().nth(1).is_none().then_some(trace)
+        if values.next().is_none() { Self::of(value) } else { None }
     }
 
     fn of(value: &HeaderValue) -> Option<Self> {

@@ -85,7 +85,7 @@ impl Watched {
         self.head = Some(Instant::now().since(self.begun));
         self.status = Some(response.status());
         if verdict::is_rpc(self.protocol) {
-            self.code = verdict::code_in(response.headers());
+            self.code = Code::among(response.headers());
         }
         if response.headers().contains_key(CONTENT_ENCODING) {
             // What passes is compressed.
