@@ -49,8 +49,7 @@ pin_project! {
 
 impl<F> TraceFuture<F> {
     /// Calls the inner service, inside of the span.
-    // Inlined for certain, since a request is some two hundred bytes, which every call would move.
-    #[inline(always)]
+    #[inline]
     pub(super) fn call<S, Q>(
         service: &mut S,
         request: Request<Q>,
@@ -60,35 +59,66 @@ impl<F> TraceFuture<F> {
     where
         S: Service<Request<Q>, Future = F>,
     {
-        let entered = scope.enter();
-        let mut this = match watched {
-            None => Self::bare(service, request),
-            Some(watched) => Self::watched(service, request, watched),
-        };
-        drop(entered);
-        scope.move_to(&mut this.scope);
-        this
+        match watched {
+            None => Self::bare(service, request, &mut scope),
+            Some(watched) => Self::watched(service, request, &mut scope, watched),
+        }
     }
 
-    // Apart, like the next one, since a call that leaves nothing to be dropped if it panics writes what
-    // it returns into its place. Else it would be moved there, with the futures of all services inside.
+    // Apart, as are those below, since a call that leaves nothing to be dropped if it panics writes
+    // what it returns into its place. Else it would be moved there, with the futures of all services
+    // inside.
     #[inline(never)]
-    fn bare<S, Q>(service: &mut S, request: Request<Q>) -> Self
+    fn bare<S, Q>(service: &mut S, request: Request<Q>, scope: &mut Scope) -> Self
     where
         S: Service<Request<Q>, Future = F>,
     {
-        let inner = Inner::Bare { future: service.call(request) };
-        Self { inner, scope: Scope::default() }
+        Self { inner: Inner::bare(service, request, scope), scope: mem::take(scope) }
     }
 
     #[inline(never)]
-    fn watched<S, Q>(service: &mut S, request: Request<Q>, watched: Box<Watched>) -> Self
+    fn watched<S, Q>(
+        service: &mut S,
+        request: Request<Q>,
+        scope: &mut Scope,
+        watched: Box<Watched>,
+    ) -> Self
     where
         S: Service<Request<Q>, Future = F>,
     {
-        let inner = Inner::Watched { future: GuardedFuture::call(service, request, watched) };
-        Self { inner, scope: Scope::default() }
+        Self { inner: Inner::watched(service, request, scope, watched), scope: mem::take(scope) }
     }
+}
+
+impl<F> Inner<F> {
+    #[inline(never)]
+    fn bare<S, Q>(service: &mut S, request: Request<Q>, scope: &mut Scope) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        Self::Bare { future: inside(scope, request, |request| service.call(request)) }
+    }
+
+    #[inline(never)]
+    fn watched<S, Q>(
+        service: &mut S,
+        request: Request<Q>,
+        scope: &mut Scope,
+        watched: Box<Watched>,
+    ) -> Self
+    where
+        S: Service<Request<Q>, Future = F>,
+    {
+        let call = |request| GuardedFuture::call(service, request, watched);
+        Self::Watched { future: inside(scope, request, call) }
+    }
+}
+
+/// Calls something inside of the scope.
+#[inline(never)]
+fn inside<Q, T>(scope: &mut Scope, request: Request<Q>, call: impl FnOnce(Request<Q>) -> T) -> T {
+    let _entered = scope.enter();
+    call(request)
 }
 
 impl<F, B, E> Future for TraceFuture<F>

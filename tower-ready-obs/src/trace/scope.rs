@@ -90,18 +90,6 @@ impl Scope {
         Entered { left, _span: self.span.as_ref().map(|span| span.enter()) }
     }
 
-    /// Moves to where there is none, and no more of it than there is.
-    #[inline]
-    pub(super) fn move_to(&mut self, other: &mut Self) {
-        other.open = self.open;
-        if self.ids.is_some() {
-            fill(&mut other.ids, self.ids.take());
-        }
-        if self.span.is_some() {
-            other.span = self.span.take();
-        }
-    }
-
     /// The id that the answer says.
     #[inline]
     pub(super) fn request_id(&self) -> Option<&HeaderValue> {
