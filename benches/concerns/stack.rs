@@ -9,7 +9,7 @@ use std::{
 
 use axum::{Router, body::Body};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header::AUTHORIZATION};
 use http_body::Body as _;
 use tokio::runtime::Builder;
 use tower_ready_benches::{Cases, Repeat};
@@ -89,6 +89,7 @@ fn order(token: &Token) -> Asked {
 
 fn check(token: &Token) -> Asked {
     let mut head = requests::with_ids(requests::grpc());
+    *head.version_mut() = Version::HTTP_2;
     *head.method_mut() = Method::POST;
     *head.uri_mut() = http::Uri::from_static(CHECK);
     head.headers_mut().insert("x-forwarded-for", HeaderValue::from_static("192.0.2.7"));

@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use proptest::prelude::*;
 use tower::service_fn;
@@ -245,6 +245,26 @@ fn a_body_of_no_promised_length_is_complete_unread() {
         let (log, response) = answer(&Method::GET, response.body(one_frame(false)).unwrap());
         drop(response);
         assert_eq!(*log.0.borrow(), ["head 200", end], "{length}");
+    }
+}
+
+/// Since HTTP/2 a body ends with its stream, so that one dropped before was cut short.
+#[test]
+fn what_the_head_promises_ends_no_body_of_http_2() {
+    for (version, end) in [(Version::HTTP_11, "complete"), (Version::HTTP_2, "dropped")] {
+        let log = Log::default();
+        let mut service = service_fn(|_: Request<()>| {
+            let response = Response::builder().header("content-length", "4");
+            ready(Ok::<_, Infallible>(response.body(one_frame(false)).unwrap()))
+        });
+        let request = Request::builder().version(version).body(()).unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        let future = GuardedFuture::call(&mut service, request, log.clone());
+        let Poll::Ready(Ok(response)) = pin!(future).poll(&mut cx) else { unreachable!() };
+        let mut body = Box::pin(response.into_body());
+        assert!(body.as_mut().poll_frame(&mut cx).is_ready());
+        drop(body);
+        assert_eq!(*log.0.borrow(), ["head 200", "data 4", end], "{version:?}");
     }
 }
 

@@ -70,13 +70,19 @@ impl<B: Body> DeadlineBody<B> {
         if !watch.as_ref().is_some_and(Watch::needs_body) {
             return response.map(|body| Self::unwatched(AnswerBody::inner(body)));
         }
-        let has_length = lookup(response.headers(), &CONTENT_LENGTH).is_some();
+        let is_open = watch.as_ref().is_some_and(Watch::ends_in_body) && is_open(&response);
         response.map(|body| Self {
-            is_open: !has_length && body.size_hint().exact().is_none(),
+            is_open,
             watch: watch.take().map(Watch::into_body),
             ..Self::unwatched(AnswerBody::inner(body))
         })
     }
+}
+
+/// Whether the body may go on with something else: nobody has said how long it is.
+fn is_open<B: Body>(response: &Response<B>) -> bool {
+    lookup(response.headers(), &CONTENT_LENGTH).is_none()
+        && response.body().size_hint().exact().is_none()
 }
 
 impl<B> Body for DeadlineBody<B>

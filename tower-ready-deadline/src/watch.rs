@@ -152,7 +152,13 @@ impl Watch {
         }
     }
 
-    /// Whether what is said to the end of the body is a message in it, like those before.
+    /// Whether what is said to the end of the body stands in it.
+    #[inline]
+    pub(crate) fn ends_in_body(&self) -> bool {
+        self.frames_messages() || matches!(self.caller.protocol(), Protocol::GrpcWebText(_))
+    }
+
+    /// Whether it is a message in it, like those before.
     #[inline]
     pub(crate) fn frames_messages(&self) -> bool {
         matches!(self.caller.protocol(), Protocol::GrpcWeb(_) | Protocol::ConnectStream(_))

@@ -16,7 +16,8 @@ pin_project! {
     ///
     /// - A body that is over from the start ends with the head: hosts never poll it.
     /// - So does one that is over after a frame: hosts need not ask for the end that they know of.
-    /// - A body dropped when all of its promised length has passed is complete.
+    /// - A body dropped when all of its promised length has passed is complete, but for HTTP/2 and
+    ///   later, where hosts read to the end.
     pub struct GuardedBody<B, G>
     where
         G: Guard,

@@ -5,7 +5,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use http::{Method, Request, Response, StatusCode, Version, header::CONTENT_LENGTH};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -36,6 +36,8 @@ pin_project! {
             future: F,
             guard: Armed<G>,
             head_only: bool,
+            // Whether the host may stop reading where the promised length ends.
+            counts: bool,
         },
         Answer { response: Option<Response<Bytes>> },
     }
@@ -49,7 +51,7 @@ impl<F, G: Guard> GuardedFuture<F, G> {
     #[inline]
     pub fn new(method: &Method, future: F, guard: G) -> Self {
         let head_only = method == Method::HEAD;
-        Self { kind: Kind::Call { future, guard: Armed::new(guard), head_only } }
+        Self { kind: Kind::Call { future, guard: Armed::new(guard), head_only, counts: true } }
     }
 
     /// Calls the service, and watches it from then on: a panic in `call` is an end too.
@@ -88,8 +90,10 @@ impl<F, G: Guard> Kind<F, G> {
         S: Service<Request<Q>, Future = F>,
     {
         let head_only = request.method() == Method::HEAD;
+        // Since HTTP/2 a body ends with its stream, whatever was promised, and is read to its end.
+        let counts = request.version() < Version::HTTP_2;
         let future = called(service, request);
-        Self::Call { future, guard: guard.take(), head_only }
+        Self::Call { future, guard: guard.take(), head_only, counts }
     }
 }
 
@@ -104,8 +108,10 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (future, guard, head_only) = match self.project().kind.project() {
-            KindProj::Call { future, guard, head_only } => (future, guard, *head_only),
+        let (future, guard, head_only, counts) = match self.project().kind.project() {
+            KindProj::Call { future, guard, head_only, counts } => {
+                (future, guard, *head_only, *counts)
+            }
             KindProj::Answer { response } => {
                 let response = response.take();
                 #[expect(clippy::expect_used, reason = "the contract of `Future`")]
@@ -129,7 +135,7 @@ where
                 }
                 if head_only || has_no_body(response.status()) || response.body().is_end_stream() {
                     guard.end(End::Complete);
-                } else if let Some(promised) = promised(response) {
+                } else if counts && let Some(promised) = promised(response) {
                     guard.left = promised;
                 }
             }
