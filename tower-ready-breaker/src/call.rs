@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use tower_ready_core::{Instant, Outcome};
 use tower_service::Service;
 
-use crate::{Breaker, BreakerError, Permit, Rejected, door::Door};
+use crate::{Breaker, BreakerError, Rejected, door::Door, permit::Parked};
 
 /// Guards a service of any kind: what it does not let through is a [`BreakerError::Rejected`], and
 /// an error of the service is a failure.
@@ -54,7 +54,7 @@ pin_project! {
 pin_project! {
     #[project = KindProj]
     enum Kind<F> {
-        Call { #[pin] call: F, permit: Option<Permit> },
+        Call { #[pin] call: F, permit: Parked },
         Rejected { rejected: Option<Rejected> },
     }
 }
@@ -95,7 +95,9 @@ where
     #[inline]
     fn call(&mut self, request: Q) -> Self::Future {
         let kind = match self.door.admit() {
-            Ok(permit) => Kind::Call { call: self.inner.call(request), permit: Some(permit) },
+            Ok(permit) => {
+                Kind::Call { call: self.inner.call(request), permit: Parked::new(permit) }
+            }
             Err(rejected) => Kind::Rejected { rejected: Some(rejected) },
         };
         CallFuture { kind }
@@ -130,12 +132,11 @@ where
         match self.project().kind.project() {
             KindProj::Call { call, permit } => {
                 // Out of the future while that is polled: a panic drops it at once.
-                let mut held = permit.take();
+                let held = permit.take();
                 let Poll::Ready(result) = call.poll(cx) else {
-                    if let Some(permit) = &mut held {
-                        permit.waits();
+                    if let Some(held) = held {
+                        permit.park(held);
                     }
-                    *permit = held;
                     return Poll::Pending;
                 };
                 if let Some(mut permit) = held {

@@ -121,6 +121,11 @@ impl Guard for Watch {
         }
     }
 
+    /// The service inside is not to blame for a panic outside.
+    fn ends_by_unwinding(&self) -> bool {
+        false
+    }
+
     #[inline]
     fn end(mut self, end: End<'_>) {
         if let End::Dropped = end {

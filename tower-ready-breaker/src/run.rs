@@ -7,7 +7,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_ready_core::{Instant, Outcome};
 
-use crate::{Breaker, BreakerError, Permit};
+use crate::{Breaker, BreakerError, permit::Parked};
 
 pin_project! {
     /// A call that a breaker guards: see [`Breaker::run`].
@@ -18,14 +18,14 @@ pin_project! {
         #[pin]
         call: F,
         breaker: Breaker,
-        permit: Option<Permit>,
+        permit: Parked,
         judge: Option<J>,
     }
 }
 
 impl<F, J> Run<F, J> {
     pub(crate) const fn new(breaker: Breaker, call: F, judge: J) -> Self {
-        Self { call, breaker, permit: None, judge: Some(judge) }
+        Self { call, breaker, permit: Parked::none(), judge: Some(judge) }
     }
 }
 
@@ -48,8 +48,7 @@ where
             },
         };
         let Poll::Ready(result) = this.call.poll(cx) else {
-            permit.waits();
-            *this.permit = Some(permit);
+            this.permit.park(permit);
             return Poll::Pending;
         };
         #[expect(clippy::expect_used, reason = "the contract of `Future`")]

@@ -332,6 +332,38 @@ async fn errors_and_panics_are_failures() {
     assert_eq!(counted(&breaker), (0, 3));
 }
 
+/// A handler may hold a call to somebody else, whole or half read, while it panics for a reason of its
+/// own.
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_who_holds_a_call_is_no_failure_of_the_peer() {
+    let breaker = builder().min_calls(100).build().unwrap();
+    let mut hanging = breaker.layer().layer(service_fn(|_: Request<()>| {
+        std::future::pending::<Result<Response<Script>, Infallible>>()
+    }));
+    let call = hanging.ready().await.unwrap().call(Request::new(()));
+    panics_holding(call);
+    panics_holding(head(&breaker, status(200).body(script([data(), data()])).unwrap()).await);
+
+    let mut run = Box::pin(breaker.run(std::future::pending::<Result<(), ()>>()));
+    assert!((&mut run).now_or_never().is_none());
+    panics_holding(run);
+
+    let hang = service_fn(|()| std::future::pending::<Result<(), ()>>());
+    let mut calls = tower_ready_breaker::CallLayer::new(breaker.clone()).layer(hang);
+    panics_holding(calls.ready().await.unwrap().call(()));
+
+    assert_eq!(counted(&breaker), (0, 0));
+    assert_eq!(breaker.snapshot().dropped, 4);
+}
+
+fn panics_holding(held: impl Sized) {
+    let handler = AssertUnwindSafe(move || {
+        let _held = held;
+        panic!("in a handler");
+    });
+    assert!(std::panic::catch_unwind(handler).is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn slow_is_measured_to_the_head_or_to_the_end() {
     for (to_end, slow) in [(false, 0), (true, 1)] {

@@ -335,3 +335,45 @@ fn a_guard_dropped_by_an_unwinding_task_hears_of_the_panic() {
     assert!(catch_unwind(call).is_err());
     assert_eq!(*log.0.borrow(), ["panicked"]);
 }
+
+/// That of a call which the code outside holds.
+struct OfCall(Log);
+
+impl Guard for OfCall {
+    fn ends_by_unwinding(&self) -> bool {
+        false
+    }
+
+    fn end(self, end: End<'_>) {
+        self.0.end(end);
+    }
+}
+
+#[test]
+fn a_call_is_ended_by_a_panic_of_its_own_alone() {
+    type Answer = Result<Response<Script>, Infallible>;
+
+    let log = Log::default();
+    let guard = OfCall(log.clone());
+    let outside = AssertUnwindSafe(move || {
+        let _future = GuardedFuture::new(&Method::GET, std::future::pending::<Answer>(), guard);
+        panic!("in who made the call");
+    });
+    assert!(catch_unwind(outside).is_err());
+    assert_eq!(*log.0.borrow(), ["dropped"]);
+
+    let log = Log::default();
+    let panicking = std::future::poll_fn(|_| -> Poll<Answer> { panic!("in the future") });
+    let mut future = Box::pin(GuardedFuture::new(&Method::GET, panicking, OfCall(log.clone())));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx))).is_err());
+    assert_eq!(*log.0.borrow(), ["panicked"]);
+
+    let log = Log::default();
+    let mut service = service_fn(|_: Request<()>| -> Ready<Answer> { panic!("in the call") });
+    let call = AssertUnwindSafe(|| {
+        drop(GuardedFuture::call(&mut service, Request::new(()), OfCall(log.clone())));
+    });
+    assert!(catch_unwind(call).is_err());
+    assert_eq!(*log.0.borrow(), ["panicked"]);
+}

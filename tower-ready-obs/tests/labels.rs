@@ -1,6 +1,14 @@
 //! Nothing that a caller sends makes a series, and what names a route is found where the layer sits.
 
-use std::{collections::HashSet, convert::Infallible, io, time::Duration};
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    future::pending,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode};
@@ -180,7 +188,7 @@ fn threads_that_fill_the_last_room_lose_nothing_and_exceed_nothing() {
     const ROOM: usize = 20;
     let metrics = Metrics::builder().max_series(ROOM).build().unwrap();
     let count = || {
-        let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+        let context = &mut Context::from_waker(Waker::noop());
         for n in 0..REQUESTS {
             let status = StatusCode::from_u16((300 + n % (2 * ROOM)) as u16).unwrap();
             let mut service = metrics.layer().layer(service_fn(move |_: Request<Body>| {
@@ -301,6 +309,24 @@ async fn a_client_is_counted_by_whom_it_calls() {
     assert_eq!(count(r#"server_address="",url_scheme="https""#), 1.0);
     scrape.assert("http_client_active_requests", 0.0);
     scrape.assert(COUNT, 0.0);
+}
+
+/// Of a server's request it would be a panic, since the answer is lost with a layer further out.
+#[tokio::test]
+async fn a_call_in_the_hands_of_somebody_who_panics_is_cancelled() {
+    let metrics = Metrics::builder().build().unwrap();
+    let hang = service_fn(|_: Request<Body>| pending::<Result<Response<String>, Infallible>>());
+    for layer in [metrics.client_layer(), metrics.layer()] {
+        let mut held = Box::pin(layer.layer(hang).oneshot(Request::default()));
+        let handler = AssertUnwindSafe(move || {
+            assert!(held.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            panic!("in a handler");
+        });
+        assert!(catch_unwind(handler).is_err());
+    }
+    let scrape = metrics.scrape();
+    scrape.assert(r#"http_client_request_duration_seconds_count{error_type="cancelled"}"#, 1.0);
+    scrape.assert(&format!(r#"{COUNT}{{error_type="panic"}}"#), 1.0);
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ pub enum End<'a> {
     Error(&'a (dyn Any + 'static)),
     /// The future or the body was dropped before its end: the client went, a timeout struck.
     Dropped,
-    /// The service or the body panicked, whether or not somebody catches that further out.
+    /// The service or the body panicked, whether or not somebody catches that further out; or a layer
+    /// around a server's did, whose panic its answer is lost with.
     Panicked,
 }
 

@@ -10,7 +10,10 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{End, Guard, GuardedBody, guard::Armed};
+use super::{
+    End, Guard, GuardedBody,
+    guard::{Armed, Calling},
+};
 use crate::{called, lookup};
 
 pin_project! {
@@ -60,8 +63,8 @@ impl<F, G: Guard> GuardedFuture<F, G> {
     where
         S: Service<Request<Q>, Future = F>,
     {
-        let mut guard = Armed::new(guard);
-        Self::place(service, request, &mut guard)
+        let mut calling = Calling(Armed::new(guard));
+        Self::place(service, request, &mut calling.0)
     }
 
     /// Puts the future of the service where it is to lie.

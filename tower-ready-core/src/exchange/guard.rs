@@ -26,6 +26,14 @@ pub trait Guard {
         let _ = data;
     }
 
+    /// Whether a panic outside of what is guarded ends the exchange by [`End::Panicked`].
+    ///
+    /// It does for a server, whose answer is lost with a layer further out. A client's call is given
+    /// up by whoever panics while they hold it, and the peer is not to blame.
+    fn ends_by_unwinding(&self) -> bool {
+        true
+    }
+
     /// The exchange is over.
     fn end(self, end: End<'_>);
 }
@@ -86,13 +94,25 @@ impl<G: Guard> Armed<G> {
 
 impl<G: Guard> Drop for Armed<G> {
     fn drop(&mut self) {
-        if !self.is_over() {
-            self.end(match self.left {
-                _ if thread::panicking() => End::Panicked,
+        if let Some(guard) = &self.guard {
+            let end = match self.left {
+                _ if thread::panicking() && guard.ends_by_unwinding() => End::Panicked,
                 0 => End::Complete,
                 _ => End::Dropped,
-            });
+            };
+            self.end(end);
         }
+    }
+}
+
+/// The guard of a call that is about to be made. What is left of it when this is dropped has not got
+/// a future: the call panicked.
+pub(super) struct Calling<G: Guard>(pub(super) Armed<G>);
+
+impl<G: Guard> Drop for Calling<G> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.end(End::Panicked);
     }
 }
 

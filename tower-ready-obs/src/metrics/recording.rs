@@ -156,6 +156,10 @@ impl Guard for Recording {
         }
     }
 
+    fn ends_by_unwinding(&self) -> bool {
+        !self.0.as_ref().is_some_and(|watched| watched.key.kind.is_client())
+    }
+
     #[inline]
     fn end(self, end: End<'_>) {
         if let Some(watched) = self.0 {

@@ -74,6 +74,10 @@ impl Guard for Box<Watched> {
         }
     }
 
+    fn ends_by_unwinding(&self) -> bool {
+        self.side == Side::Server
+    }
+
     #[inline]
     fn end(self, end: End<'_>) {
         self.finish(&end);
