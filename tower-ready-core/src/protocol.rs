@@ -69,12 +69,17 @@ impl Protocol {
     #[must_use]
     pub fn detect(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let content_type = if method == Method::POST { headers.get(CONTENT_TYPE) } else { None };
-        let is_grpc = content_type.is_some_and(|value| Self::may_be_grpc(value.as_bytes()));
+        let Some(content_type) = content_type else {
+            return Self::of_parts(method, uri, None, false);
+        };
+        if let Some(protocol) = Self::of_content_type(content_type.as_bytes()) {
+            return protocol;
+        }
         // A look-up would hash the long name, which costs more than a pass over the names.
-        let connect = content_type.is_some()
-            && !is_grpc
-            && headers.keys().any(|name| name == Self::CONNECT_VERSION);
-        Self::of_parts(method, uri, content_type, connect)
+        match headers.keys().any(|name| name == Self::CONNECT_VERSION) {
+            true => Self::Connect,
+            false => Self::Http,
+        }
     }
 
     /// The protocol of a request whose headers somebody has looked through already: its first
