@@ -50,8 +50,13 @@ const SECTIONS: &[(&str, &str, &str)] = &[
         "Over sockets",
         "The whole stack on one thread of a server's process, with 32 requests on their way over \
          loopback and a token to check in each. The share is of the time on a processor that one \
-         answer takes, system included; answers a second are what the clients, on the same \
-         machine, could ask for.",
+         answer takes, system included: the median of 41 rounds, and the span of the middle 80 %. \
+         Answers a second are what the clients, on the same machine, could ask for.\n\n\
+         Ours takes longer here than in process. For each request it runs through 108 KB of code \
+         and the bare route through 29 (the peers' through 150), of which a processor keeps 32 at \
+         hand, and the system runs in between: in samples of a server it took 0.8 µs longer for \
+         the same calls. Of the rest, moves of futures, requests and answers take 0.6 µs, the \
+         allocator 0.3, and SHA-256 0.2.",
         "loopback",
     ),
     ("Memory", "What is held when all of them are in.", "memory"),
