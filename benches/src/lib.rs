@@ -6,8 +6,9 @@
 //! A [`Case`] is compared with the baseline of its [`Group`] in the same run: a layer around a
 //! no-op service with that service alone, an operation with nothing. Three things are measured:
 //!
-//! - time, as the difference of interleaved pairs: median, and the span of the middle 80 %. It
-//!   depends on the machine and on what else that does; compare ratios within one run.
+//! - time, as the difference of interleaved pairs, in three passes: the median of the quicker half, and
+//!   the span of its middle 80 %. It depends on the machine and on what else that does; compare ratios
+//!   within one run.
 //! - instructions, by valgrind's callgrind where that is installed. The count is the same each
 //!   time, so it shows a change that the clock cannot see.
 //! - allocations, exactly, and the bytes that they ask for.
@@ -63,26 +64,35 @@ pub type Concern = (&'static str, fn(&mut Cases));
 /// Measures what the command line asks for.
 pub fn main(concerns: &[Concern]) {
     let options = Options::parse(env::args().skip(1));
-    // One concern after the other, so that what one needs to be set up is in the way of no other.
     let mut measured = Vec::new();
-    for (name, fill) in concerns {
-        let Some(filters) = options.filters_of(name) else { continue };
-        let mut cases = Cases::new(name);
-        fill(&mut cases);
-        let mut groups = cases.chosen(&filters);
-        if options.under_callgrind {
-            instructions::run(&mut groups);
-            continue;
+    let mut samples: Vec<Vec<_>> = concerns.iter().map(|_| Vec::new()).collect();
+    let passes = if options.times() { time::PASSES } else { 1 };
+    for pass in 0..passes {
+        // One concern after the other, so that what one needs to be set up is in the way of no other.
+        for ((name, fill), samples) in concerns.iter().zip(&mut samples) {
+            let Some(filters) = options.filters_of(name) else { continue };
+            let mut cases = Cases::new(name);
+            fill(&mut cases);
+            let mut groups = cases.chosen(&filters);
+            if options.under_callgrind {
+                instructions::run(&mut groups);
+                continue;
+            }
+            if pass == 0 {
+                let allocations = allocations::measure(&mut groups);
+                if options.smoke {
+                    continue;
+                }
+                let instructions = instructions::measure(&groups, &filters);
+                measured.extend(Measured::of(&groups, instructions.as_deref(), &allocations));
+            }
+            if options.times() {
+                time::measure(&mut groups, samples);
+            }
         }
-        let allocations = allocations::measure(&mut groups);
-        if options.smoke {
-            continue;
-        }
-        let instructions = instructions::measure(&groups, &filters);
-        let counts_alone = options.check || options.bless;
-        let times = (!counts_alone).then(|| time::measure(&mut groups));
-        let times = times.as_deref();
-        measured.extend(Measured::of(&groups, times, instructions.as_deref(), &allocations));
+    }
+    for (line, samples) in measured.iter_mut().zip(samples.iter().flatten()) {
+        line.time = Some(samples.time());
     }
     if options.under_callgrind || options.smoke {
         return;

@@ -39,6 +39,11 @@ impl Options {
         options
     }
 
+    /// Whether time is measured, and not only what can be counted.
+    pub(crate) const fn times(&self) -> bool {
+        !(self.check || self.bless || self.smoke || self.under_callgrind)
+    }
+
     /// Those of a concern; none where it is not asked for.
     pub(crate) fn filters_of(&self, concern: &str) -> Option<Vec<String>> {
         let all = format!("{concern}/");

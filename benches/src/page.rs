@@ -44,10 +44,11 @@ fn page(measured: &[Measured], charts: &Path) -> String {
 
 const METHOD: &str = "\
 Each layer and each peer goes around the same service that does nothing, or each operation around \
-nothing, in one process and one run. Times are the medians of 501 interleaved pairs, as differences \
-to the bare service, with the span of the middle 80 %; instructions are callgrind's, and allocations \
-are counted: both are the same each time. Compare ratios within this page, not nanoseconds with those \
-of another machine.\n\n\
+nothing, in one process and one run. Times are differences to the bare service: the median of \
+interleaved pairs, with the span of the middle 80 %. Of 903 pairs, taken in three passes some minutes \
+apart, these are the quicker half, since a machine that others use as well is slow for a while. \
+Instructions are callgrind's, and allocations are counted: both are the same each time. Compare ratios \
+within this page, not nanoseconds with those of another machine.\n\n\
 What the numbers do not say: how a layer behaves when caches are cold, when many threads share it \
 (see below for two), or when a socket is involved; and what your handler costs, beside which most of \
 this is nothing.";

@@ -11,6 +11,7 @@ pub(crate) struct Measured {
     pub(crate) group: &'static str,
     pub(crate) name: &'static str,
     pub(crate) role: Role,
+    /// Told when all passes are over.
     pub(crate) time: Option<Time>,
     pub(crate) instructions: Option<f64>,
     pub(crate) allocations: Allocations,
@@ -26,7 +27,6 @@ pub(crate) enum Role {
 impl Measured {
     pub(crate) fn of(
         groups: &[Group],
-        times: Option<&[Time]>,
         instructions: Option<&[f64]>,
         allocations: &[Allocations],
     ) -> Vec<Self> {
@@ -40,7 +40,6 @@ impl Measured {
                     true => Role::Peer,
                     false => Role::Ours,
                 };
-                // Times are differences already; what is counted becomes one here.
                 let base = (n > first).then_some(first);
                 let beyond = |count: &dyn Fn(usize) -> f64| count(n) - base.map_or(0.0, count);
                 measured.push(Self {
@@ -48,7 +47,7 @@ impl Measured {
                     group: group.name,
                     name: case.name,
                     role,
-                    time: times.map(|times| times[n]),
+                    time: None,
                     instructions: instructions.map(|counts| beyond(&|n| counts[n])),
                     allocations: Allocations {
                         count: beyond(&|n| allocations[n].count),
