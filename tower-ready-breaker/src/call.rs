@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use tower_ready_core::{Instant, Outcome};
 use tower_service::Service;
 
-use crate::{Breaker, BreakerError, Rejected, door::Door, permit::Parked};
+use crate::{Breaker, BreakerError, Rejected, door::Door, parked::Parked};
 
 /// Guards a service of any kind: what it does not let through is a [`BreakerError::Rejected`], and
 /// an error of the service is a failure.

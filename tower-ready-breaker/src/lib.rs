@@ -194,6 +194,7 @@ mod hint;
 mod keyed;
 mod layer;
 mod orders;
+mod parked;
 mod per_service;
 mod permit;
 mod pins;

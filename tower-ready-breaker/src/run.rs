@@ -7,7 +7,7 @@ use std::{
 use pin_project_lite::pin_project;
 use tower_ready_core::{Instant, Outcome};
 
-use crate::{Breaker, BreakerError, permit::Parked};
+use crate::{Breaker, BreakerError, parked::Parked};
 
 pin_project! {
     /// A call that a breaker guards: see [`Breaker::run`].
