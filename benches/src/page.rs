@@ -47,9 +47,10 @@ Each layer and each peer goes around the same service that does nothing, or each
 nothing, in one process and one run. Times are differences to the bare service: the median of \
 interleaved pairs, with the span of the middle 80 %. Of 903 pairs, taken in three passes some minutes \
 apart, these are the quicker half, since a machine that others use as well is slow for a while. \
-Instructions are callgrind's, and allocations are counted: both are the same each time. Compare ratios \
-within this page, not nanoseconds with those of another machine. Two reports, one after the other, \
-differed by 3 % in the middle case and by 16 % in one of ten; the shares over sockets by 0.03.\n\n\
+Instructions are callgrind's, and allocations are counted: both are the same each time, but for the \
+instructions of tonic, whose large buffers find another heap each time (3 %). Compare ratios within \
+this page, not nanoseconds with those of another machine. Two reports, one after the other, differed \
+by 3 % in the middle case and by 16 % in one of ten; the shares over sockets by 0.03.\n\n\
 What the numbers do not say: how a layer behaves when caches are cold, when many threads share it \
 (see below for two), or when a socket is involved; and what your handler costs, beside which most of \
 this is nothing.";

@@ -57,13 +57,13 @@ impl Cell {
     }
 
     pub(super) async fn run(&self, patience: Duration) -> Result<Seen, BoxError> {
-        let address = ports::free()?;
+        let [address, first, second] = ports::free()?;
         let (mut instances, balancer) = if self.front == Front::Handover {
             let socket = TcpListener::bind(address)?;
             let sockets = [socket.try_clone()?, socket].map(Socket::Inherited);
             (self.start(sockets).await?, None)
         } else {
-            let own = [ports::free()?, ports::free()?];
+            let own = [first, second];
             let instances = self.start(own.map(Socket::Own)).await?;
             let balancer = Balancer::start(self.front, self.wire, address, own).await?;
             (instances, Some(balancer))

@@ -83,8 +83,7 @@ async fn start(server: &str, socket: &Socket) -> Result<Child, BoxError> {
             command
         }
     };
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
     let stdout = child.stdout.take().ok_or("no stdout")?;
     let line = timeout(PATIENCE, BufReader::new(stdout).lines().next_line()).await??;
     if !line.as_deref().is_some_and(|line| line.starts_with("listening on ")) {
