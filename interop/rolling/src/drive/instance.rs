@@ -83,11 +83,15 @@ async fn start(server: &str, socket: &Socket) -> Result<Child, BoxError> {
             command
         }
     };
-    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
     let stdout = child.stdout.take().ok_or("no stdout")?;
     let line = timeout(PATIENCE, BufReader::new(stdout).lines().next_line()).await??;
     if !line.as_deref().is_some_and(|line| line.starts_with("listening on ")) {
-        return Err(format!("`rolling serve {server}` does not listen").into());
+        child.start_kill()?;
+        let said = child.wait_with_output().await?.stderr;
+        let said = String::from_utf8_lossy(&said);
+        return Err(format!("`rolling serve {server}` does not listen: {}", said.trim()).into());
     }
     Ok(child)
 }
